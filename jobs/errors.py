@@ -1,0 +1,50 @@
+"""What can go wrong with a run, each kind with its exit code.
+
+A message says what, where and what to do; it never holds a value of a landed
+record.
+"""
+
+from __future__ import annotations
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+
+
+class VarveError(Exception):
+    """A run that cannot go on. ``exit_code`` reaches the caller of spark-submit."""
+
+    exit_code = 1
+
+
+class StepFailed(VarveError):
+    """A step failed; the steps that depend on it did not run."""
+
+    exit_code = 1
+
+
+class UsageError(VarveError):
+    """The call, the settings or the machine are not as they must be."""
+
+    exit_code = 2
+
+
+class AuditBlocked(VarveError):
+    """An audit failed before the commit; the table stays as it was."""
+
+    exit_code = 3
+
+
+class LeaseHeld(VarveError):
+    """Another run is at work on the lake."""
+
+    exit_code = 4
+
+
+class VersionMismatch(VarveError):
+    """The lake, or a table in it, was written under another contract."""
+
+    exit_code = 5
+
+
+# What Spark raises: its own errors, and what the JVM throws that it does not know.
+SPARK_ERRORS = (PySparkException, Py4JError)

@@ -1,0 +1,236 @@
+"""What is new for a step, what that touches, and the frames the step needs.
+
+What is new is known from Delta versions alone: a table's commits since those
+that the step's output says it has consumed. Partitions touched are read from the
+log; keys touched, from the rows that came and went in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cached_property, reduce
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.lake import Commit, Lake, days_predicate, row_hash, sql_values
+from jobs.step import (
+    Carried,
+    Changes,
+    Days,
+    Keys,
+    Months,
+    New,
+    Read,
+    ReplaceDays,
+    Since,
+    Step,
+    Whole,
+)
+from schemas.contract import Table, qualified_name
+
+# A list of more days than this is read as the range it spans.
+MAX_DAYS_LISTED = 400
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Whether and how a step runs. ``mode``: skip, full or update."""
+
+    step: Step
+    mode: str
+    reason: str
+    policy: str
+    versions: dict[str, int] = field(default_factory=dict)
+    since: dict[str, int] = field(default_factory=dict)
+    commits: dict[str, list[Commit]] = field(default_factory=dict)
+
+
+def plan_step(lake: Lake, step: Step, policy: str, full_refresh: bool = False) -> Plan:
+    """Compare the versions of the step's inputs with those its output has consumed."""
+    versions = {}
+    for table in step.inputs:
+        version = lake.version(table)
+        if version is not None:
+            versions[qualified_name(table)] = version
+    if not versions:
+        return Plan(step, "skip", "no input yet", policy)
+
+    def full(reason: str) -> Plan:
+        return Plan(step, "full", reason, policy, versions)
+
+    if full_refresh:
+        return full("full refresh")
+    progress = lake.progress(step.output)
+    if progress is None:
+        return full("no table yet")
+    if progress.policy != policy:
+        return full("its settings changed")
+    commits: dict[str, list[Commit]] = {}
+    for table in step.inputs:
+        name = qualified_name(table)
+        now, since = versions.get(name), progress.inputs.get(name)
+        if now == since:
+            continue
+        if now is None or since is None:
+            return full(f"{name} is {'gone' if now is None else 'new'}")
+        found = lake.commits(table, since, now) if now > since else None
+        if found is None:
+            return full(f"what changed in {name} is no longer known")
+        if any(c.progress is not None and c.progress.full for c in found):
+            return full(f"{name} was rebuilt")
+        if any(c.changed_data for c in found):
+            commits[name] = found
+    if not commits:
+        return Plan(step, "skip", "nothing new", policy, versions, progress.inputs)
+    reason = "new: " + ", ".join(sorted(commits))
+    return Plan(step, "update", reason, policy, versions, progress.inputs, commits)
+
+
+class Inputs:
+    """The frames of one step's run, restricted to what its plan touches."""
+
+    def __init__(self, lake: Lake, plan: Plan, settings: dict[str, Any]) -> None:
+        self.lake = lake
+        self.plan = plan
+        self.step = plan.step
+        self.settings = settings
+        self.is_full = plan.mode == "full"
+        self._changes: dict[type[Table], DataFrame] = {}
+
+    def frames(self, reads: Iterable[Read]) -> list[DataFrame]:
+        return [self._frame(read) for read in reads]
+
+    def _frame(self, read: Read) -> DataFrame:
+        table = read.table
+        stored = self.lake.read(table)
+        if self.is_full or isinstance(read, Whole | Carried):
+            return stored
+        if isinstance(read, New):
+            load_ids = sorted(int(v) for v in self._partitions(table) if v is not None)
+            return stored.where(f"load_id IN ({sql_values(load_ids)})" if load_ids else "false")
+        if isinstance(read, Days):
+            return stored.where(self._days_needed(read))
+        if isinstance(read, Months):
+            months = {day.replace(day=1) for day in self.touched_days}
+            return stored.where(days_predicate("month", sorted(months)))
+        if isinstance(read, Changes):
+            return self.changes(table)
+        if isinstance(read, Keys):
+            keys = self.changes(table).select(read.by).distinct()
+            return stored.join(F.broadcast(keys), on=read.by, how="left_semi")
+        if isinstance(read, Since):
+            first = self.first_touched_day - timedelta(days=read.before)
+            return stored.where(f"{table.partitioned_by[0]} >= DATE'{first}'")
+        raise TypeError(f"unknown read {read!r}")
+
+    # -- what is touched -----------------------------------------------------------
+
+    def _partitions(self, table: type[Table]) -> set[str | None]:
+        """The values of the partition column in which commits added or removed rows."""
+        commits = self.plan.commits.get(qualified_name(table), [])
+        return set().union(*(commit.partitions for commit in commits))
+
+    @cached_property
+    def first_touched_day(self) -> date:
+        """The earliest day partition that changed in any input."""
+        return min(
+            date.fromisoformat(value)
+            for table in self.step.inputs
+            for value in self._partitions(table)
+            if value is not None
+        )
+
+    @cached_property
+    def touched_days(self) -> list[date]:
+        """The output days, or first days of months, that must be replaced."""
+        write = self.step.write
+        assert isinstance(write, ReplaceDays)
+        days: set[date] = set()
+        for read in self.step.reads:
+            if isinstance(read, Days) and self._partitions(read.table):
+                back = self._back(read)
+                for value in self._values(read.table, read.day_column):
+                    days |= {value + timedelta(days=n) for n in range(back + 1)}
+            if isinstance(read, Months) and self._partitions(read.table):
+                for month in self._values(read.table, "month"):
+                    days |= {month + timedelta(days=n) for n in range(_days_in(month))}
+        if write.period == "month":
+            days = {day.replace(day=1) for day in days}
+        return sorted(days)
+
+    def _back(self, read: Days) -> int:
+        return self.settings[read.back] if isinstance(read.back, str) else read.back
+
+    def _values(self, table: type[Table], column: str) -> set[date]:
+        """The values of a day column in the rows that may have changed."""
+        if table.partitioned_by == (column,):
+            return {date.fromisoformat(v) for v in self._partitions(table) if v is not None}
+        if not table.partitioned_by:
+            changed = self.changes(table).select(column)
+        else:
+            before, after = self._before_and_after(table)
+            changed = before.select(column).union(after.select(column))
+        return {row[0] for row in changed.distinct().collect()}
+
+    def _before_and_after(self, table: type[Table]) -> tuple[DataFrame, DataFrame]:
+        """The touched partitions as the output last saw them, and as they are."""
+        name = qualified_name(table)
+        touched = "true"
+        if table.partitioned_by:
+            days = sorted(v for v in self._partitions(table) if v is not None)
+            touched = days_predicate(table.partitioned_by[0], days)
+        before = self.lake.read(table, self.plan.since[name]).where(touched)
+        after = self.lake.read(table, self.plan.versions[name]).where(touched)
+        return before, after
+
+    def changes(self, table: type[Table]) -> DataFrame:
+        """The rows that came (``change`` = 1) or went (-1); each at most once per grain."""
+        if table not in self._changes:
+            if not self._partitions(table):
+                self._changes[table] = self.lake.empty(table).withColumn("change", F.lit(1))
+            else:
+                before, after = self._before_and_after(table)
+                self._changes[table] = _difference(table, before, after).persist()
+        return self._changes[table]
+
+    @property
+    def changed_tables(self) -> frozenset[type[Table]]:
+        return frozenset(t for t in self.step.inputs if self._partitions(t))
+
+    def release(self) -> None:
+        for frame in self._changes.values():
+            frame.unpersist()
+
+    def _days_needed(self, read: Days) -> str:
+        """A predicate for the input days on which the touched output days depend."""
+        write = self.step.write
+        assert isinstance(write, ReplaceDays)
+        back = self._back(read)
+        needed: set[date] = set()
+        for day in self.touched_days:
+            last = _days_in(day) - 1 if write.period == "month" else 0
+            needed |= {day + timedelta(days=n) for n in range(-back, last + 1)}
+        if len(needed) > MAX_DAYS_LISTED:
+            return f"{read.day_column} BETWEEN DATE'{min(needed)}' AND DATE'{max(needed)}'"
+        return days_predicate(read.day_column, sorted(needed))
+
+
+def _difference(table: type[Table], before: DataFrame, after: DataFrame) -> DataFrame:
+    if before.isEmpty():
+        return after.withColumn("change", F.lit(1))
+    values = [name for name in table.columns if name not in table.grain]
+    on = [*table.grain, "row_hash"]
+    old = before.withColumn("row_hash", row_hash(values))
+    new = after.withColumn("row_hash", row_hash(values))
+    came = new.join(old.select(*on), on=on, how="left_anti").withColumn("change", F.lit(1))
+    went = old.join(new.select(*on), on=on, how="left_anti").withColumn("change", F.lit(-1))
+    return reduce(DataFrame.unionByName, [came, went]).select(*table.columns, "change")
+
+
+def _days_in(month: date) -> int:
+    following = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return (following - month.replace(day=1)).days

@@ -1,0 +1,189 @@
+"""Files to raw: each landed file is loaded once.
+
+Which files are loaded stands in ``ops.landed_files``. A raw commit itself names
+the files that it holds, so that where a run is killed between the raw commit
+and the note, the next run makes the note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from pyspark.sql import functions as F
+
+from jobs import formats
+from jobs.errors import SPARK_ERRORS, UsageError
+from jobs.formats import LandedFile
+from jobs.lake import Lake, Progress
+from schemas.contract import Source, Table, table_name
+from schemas.ops import LandedFiles
+
+# Bounds the list of files that one commit has to name.
+FILES_PER_LOAD = 5_000
+
+_Note = tuple[str, str, str, int, int, int]
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one raw commit took in."""
+
+    source: type[Source]
+    raw: type[Table]
+    version: int
+    rows: int
+    files: tuple[LandedFile, ...]
+    drift: tuple[str, ...]
+
+    @property
+    def faulty(self) -> tuple[LandedFile, ...]:
+        return tuple(file for file in self.files if file.fault)
+
+
+class Landing:
+    """The landing folder of a run."""
+
+    def __init__(self, lake: Lake, root: str) -> None:
+        self.lake = lake
+        self.spark = lake.spark
+        if not lake.storage.is_folder(root):
+            raise UsageError(
+                f"the landing folder {root} does not exist. Name with --landing the folder that "
+                "holds <system>/<source>/."
+            )
+        self.root = lake.storage.absolute(root)
+        self._loaded: dict[tuple[str, str], dict[tuple[str, int, int], int]] = {}
+        for system, source, name, size, modified, load_id in (
+            lake.read(LandedFiles).withColumn("modified_at", F.unix_micros("modified_at")).collect()
+        ):
+            self._loaded.setdefault((system, source), {})[name, size, modified] = load_id
+
+    def waiting(self, source: type[Source]) -> list[LandedFile]:
+        """The files of a source that are not loaded yet, in order of name."""
+        folder = f"{self.root}/{source.system}/{table_name(source)}"
+        if not self.lake.storage.is_folder(folder):
+            return []
+        listing = (
+            self.spark.read.format("binaryFile")
+            .option("recursiveFileLookup", "true")
+            .load(folder)
+            .select("path", "length", F.unix_micros("modificationTime"))
+            .collect()
+        )
+        found = []
+        for url, size, modified in sorted(map(tuple, listing)):
+            kind = formats.kind_of(url)
+            if kind is not None:
+                name = url.removeprefix(self.root).lstrip("/")
+                found.append(LandedFile(name, url, size, modified, kind))
+        loaded = self._loaded.get((source.system, table_name(source)), {})
+        return [file for file in found if file.identity not in loaded]
+
+    def mend(self, pairs: Sequence[tuple[type[Source], type[Table]]]) -> None:
+        """Note the files of each newest raw commit that a killed run did not note."""
+        notes: list[_Note] = []
+        for source, raw in pairs:
+            progress = self.lake.progress(raw)
+            known = self._loaded.get((source.system, table_name(source)), {})
+            for name, size, modified, load_id in progress.files if progress else []:
+                if (name, size, modified) not in known:
+                    notes.append(_note(source, name, size, modified, load_id))
+        self.note(notes, run_id="mended")
+
+    def load(
+        self, source: type[Source], raw: type[Table], run_id: str, now: datetime
+    ) -> list[Load]:
+        """Append the waiting files of a source to its raw table, and note them."""
+        waiting = self.waiting(source)
+        loads = []
+        for start in range(0, len(waiting), FILES_PER_LOAD):
+            files = waiting[start : start + FILES_PER_LOAD]
+            loads.append(self._load_part(source, raw, files, run_id, now))
+        return loads
+
+    def note(self, notes: Sequence[_Note], run_id: str) -> None:
+        """Write into the ledger that files are loaded."""
+        if not notes:
+            return
+        for system, source, name, size, modified, load_id in notes:
+            self._loaded.setdefault((system, source), {})[name, size, modified] = load_id
+        columns = "system_name string, source string, landed_file string, size_bytes bigint, "
+        frame = self.spark.createDataFrame(
+            list(notes), columns + "modified_at bigint, load_id bigint"
+        ).withColumn("modified_at", F.timestamp_micros("modified_at"))
+        self.lake.append(LandedFiles, frame.coalesce(1), Progress(run_id=run_id))
+
+    def _load_part(
+        self,
+        source: type[Source],
+        raw: type[Table],
+        waiting: Sequence[LandedFile],
+        run_id: str,
+        now: datetime,
+    ) -> Load:
+        files = formats.inspect(
+            self.spark, self.lake.storage, source, self.root, waiting
+        )
+        loaded = self._loaded.get((source.system, table_name(source)), {})
+        load_id = max(loaded.values(), default=0) + 1
+        try:
+            version = self._append(source, raw, files, load_id, run_id, now)
+        except SPARK_ERRORS:
+            # One bad file must not keep the others out: find it, load the rest.
+            judged = [self._judged(source, file) for file in files]
+            if judged == files:
+                raise
+            files = judged
+            version = self._append(source, raw, files, load_id, run_id, now)
+        self.note(
+            [_note(source, f.name, f.size, f.modified_micros, load_id) for f in files], run_id=run_id
+        )
+        return Load(
+            source=source,
+            raw=raw,
+            version=version,
+            rows=self.lake.rows_written(raw, version).get("numOutputRows", 0),
+            files=tuple(files),
+            drift=_drift(source, files),
+        )
+
+    def _judged(self, source: type[Source], file: LandedFile) -> LandedFile:
+        if file.fault or formats.is_readable(self.spark, source, self.root, file):
+            return file
+        return replace(file, fault="unreadable_file")
+
+    def _append(
+        self,
+        source: type[Source],
+        raw: type[Table],
+        files: Sequence[LandedFile],
+        load_id: int,
+        run_id: str,
+        now: datetime,
+    ) -> int:
+        frame = formats.read(self.spark, source, self.root, files).withColumns(
+            {"loaded_at": F.lit(now.astimezone(UTC)), "load_id": F.lit(load_id).cast("bigint")}
+        )
+        named = [[f.name, f.size, f.modified_micros, load_id] for f in files]
+        return self.lake.append(raw, frame, Progress(run_id=run_id, files=named))
+
+
+def _note(
+    source: type[Source], name: str, size: int, modified: int, load_id: int
+) -> _Note:
+    return source.system, table_name(source), name, size, modified, load_id
+
+
+def _drift(source: type[Source], files: Sequence[LandedFile]) -> tuple[str, ...]:
+    """How the files' columns differ from the contract; a renamed id is none."""
+    drift = set()
+    for file in files:
+        if file.fault:
+            continue
+        present = set(file.columns)
+        served = {n for group in source.required if present & set(group) for n in group}
+        drift |= {f"lacks {name}" for name in set(source.columns) - present - served}
+        drift |= {f"adds {name}" for name in present - set(source.columns)}
+    return tuple(sorted(drift))

@@ -1,0 +1,200 @@
+"""Staging: new raw rows to good rows and quarantine.
+
+The order of the three writes makes a kill harmless: broken rows go into
+quarantine first, good rows into staging next, whose commit says that the raw
+rows are consumed; only then are rows that came back from the future taken out
+of quarantine. Each write done twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.inputs import Inputs
+from jobs.lake import Lake, Progress, days_predicate, nullable, row_hash
+from jobs.step import AddToDays, Step, bind
+from jobs.writes import Written
+from schemas.contract import Table, struct_type
+
+IN_FUTURE = "in_future"
+# Which load brought a row, and when, is no part of what landed.
+_NOT_LANDED = ("loaded_at", "load_id", "landed_line")
+
+
+def due_rows(lake: Lake, how: AddToDays, as_of: date) -> DataFrame:
+    """Quarantined rows from the future whose time has come."""
+    return lake.read(how.quarantine).where(F.col("due_date") <= F.lit(as_of))
+
+
+def has_due_rows(lake: Lake, step: Step, as_of: date) -> bool:
+    how = step.write
+    assert isinstance(how, AddToDays)
+    return lake.version(how.quarantine) is not None and not due_rows(lake, how, as_of).isEmpty()
+
+
+def run_staging(
+    lake: Lake, step: Step, inputs: Inputs, progress: Progress, settings: dict[str, Any]
+) -> Written:
+    """Judge the new raw rows, and those that come due, and write both sides."""
+    how = step.write
+    assert isinstance(how, AddToDays)
+    raw_table = step.reads[0].table
+    [raw] = inputs.frames(step.reads)
+    due = None
+    if not inputs.is_full and lake.version(how.quarantine) is not None:
+        due = due_rows(lake, how, settings["as_of"]).persist()
+        if not due.isEmpty():
+            raw = raw.unionByName(_landed_again(due, raw_table), allowMissingColumns=True)
+        else:
+            due = None
+    judged = _judged(step, how, raw, raw_table, settings)
+    good = judged.where(F.size("broken") == 0).select(*step.output.columns)
+    bad = _first_landed(judged.where(F.size("broken") > 0).select(*how.quarantine.columns))
+    if inputs.is_full:
+        return _rebuild(lake, step, how, good, bad, progress)
+    return _follow(lake, step, how, good, bad, due, progress)
+
+
+def _judged(
+    step: Step, how: AddToDays, raw: DataFrame, raw_table: type[Table], settings: dict[str, Any]
+) -> DataFrame:
+    """The transform's rows, with the rule on the future and what quarantine holds of a row."""
+    landed = [F.col(name) for name in raw_table.columns if name not in _NOT_LANDED]
+    whole = raw.withColumn("record", F.to_json(F.struct(*landed)))
+    rows = step.transform(whole, **bind(step.transform, settings))
+    zone = settings["reporting_time_zone"]
+    # More than a day after the end of as_of: past the midnight two days on.
+    limit = F.to_utc_timestamp(
+        F.lit(settings["as_of"] + timedelta(days=2)).cast("timestamp"), zone
+    )
+    is_future = F.coalesce(F.col(how.instant) > limit, F.lit(False))
+    # An instant on midnight itself is still within the day that ends there.
+    just_before = F.col(how.instant) - F.expr("INTERVAL 1 MICROSECOND")
+    day = F.to_date(F.from_utc_timestamp(just_before, zone))
+    only_future = is_future & (F.size("broken") == 0)
+    return rows.withColumns(
+        {
+            "due_date": F.when(only_future, F.date_sub(day, 1)),
+            "broken": F.when(is_future, F.array_append("broken", F.lit(IN_FUTURE))).otherwise(
+                F.col("broken")
+            ),
+        }
+    ).withColumn("reasons", F.col("broken"))
+
+
+def _landed_again(due: DataFrame, raw_table: type[Table]) -> DataFrame:
+    """Quarantined records as the raw rows that they were."""
+    schema = nullable(struct_type(raw_table))
+    parsed = due.select(F.from_json("record", schema).alias("raw"))
+    return parsed.select("raw.*").select(
+        *[name for name in raw_table.columns if name not in _NOT_LANDED]
+    )
+
+
+def _first_landed(bad: DataFrame) -> DataFrame:
+    """One row per record, from the first of the files it stands in by name."""
+    first = F.min_by(
+        F.struct(*[name for name in bad.columns if name != "record_id"]),
+        F.struct("landed_file", F.coalesce("landed_line", F.lit(-1))),
+    )
+    return bad.groupBy("record_id").agg(first.alias("first")).select("record_id", "first.*")
+
+
+def _rebuild(
+    lake: Lake, step: Step, how: AddToDays, good: DataFrame, bad: DataFrame, progress: Progress
+) -> Written:
+    quarantined = 0
+    if not bad.isEmpty() or lake.version(how.quarantine) is not None:
+        version = lake.replace(how.quarantine, bad.coalesce(1), progress)
+        quarantined = lake.rows_written(how.quarantine, version).get("numOutputRows", 0)
+    version = lake.replace(step.output, how.keep(good), progress)
+    rows = lake.rows_written(step.output, version).get("numOutputRows", 0)
+    return Written(version=version, rows_out=rows, rows_quarantined=quarantined)
+
+
+def _follow(
+    lake: Lake,
+    step: Step,
+    how: AddToDays,
+    good: DataFrame,
+    bad: DataFrame,
+    due: DataFrame | None,
+    progress: Progress,
+) -> Written:
+    table = step.output
+    held = good.persist(StorageLevel.MEMORY_AND_DISK)
+    held_bad = bad.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        quarantined = _add_to_quarantine(lake, how.quarantine, held_bad, progress)
+        written = _add_to_days(lake, table, how, held, progress)
+        if due is not None:
+            lake.create(how.quarantine)
+            gone = due.select(*how.quarantine.columns).withColumn("change", F.lit("delete"))
+            again = held_bad.select("record_id")
+            gone = gone.join(again, on="record_id", how="left_anti")
+            lake.merge(how.quarantine, gone, progress)
+        return replace(
+            written,
+            rows_quarantined=quarantined,
+            rows_recovered=due.count() if due is not None else 0,
+        )
+    finally:
+        held.unpersist()
+        held_bad.unpersist()
+
+
+def _add_to_quarantine(
+    lake: Lake, table: type[Table], bad: DataFrame, progress: Progress
+) -> int:
+    """Merge records in; one that stands there keeps the first file's name."""
+    if bad.isEmpty():
+        return 0
+    if lake.version(table) is None:
+        version = lake.append(table, bad.coalesce(1), progress)
+        return lake.rows_written(table, version).get("numOutputRows", 0)
+    known = lake.read(table).select("record_id", F.col("landed_file").alias("known_file"))
+    fresh = (
+        bad.join(known, on="record_id", how="left")
+        .where("known_file IS NULL OR landed_file < known_file")
+        .withColumn("change", F.lit("upsert"))
+        .persist()
+    )
+    try:
+        if fresh.isEmpty():
+            return 0
+        version = lake.merge(table, fresh, progress)
+        return lake.rows_written(table, version).get("numTargetRowsInserted", 0)
+    finally:
+        fresh.unpersist()
+
+
+def _add_to_days(
+    lake: Lake, table: type[Table], how: AddToDays, good: DataFrame, progress: Progress
+) -> Written:
+    """Add rows to the days they fall on; days that they change nothing in are left alone."""
+    day = table.partitioned_by[0]
+    days = sorted(row[0] for row in good.select(day).distinct().collect())
+    stored = lake.read(table).where(days_predicate(day, days))
+    if stored.isEmpty():
+        kept, changed = how.keep(good), days
+    else:
+        kept = how.keep(stored.unionByName(good))
+        columns = list(table.columns)
+        on = [*table.grain, day, "row_hash"]
+        new = kept.select(*table.grain, day, row_hash(columns).alias("row_hash"))
+        old = stored.select(*table.grain, day, row_hash(columns).alias("row_hash"))
+        differing = new.join(old, on=on, how="left_anti").select(day).distinct().collect()
+        changed = sorted(row[0] for row in differing)
+    if not changed:
+        return Written()
+    where = days_predicate(day, changed)
+    version = lake.replace(table, kept.where(where), progress, where=where)
+    rows = lake.rows_written(table, version).get("numOutputRows", 0)
+    return Written(version=version, rows_out=rows)
+

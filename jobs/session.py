@@ -1,0 +1,58 @@
+"""The one place that builds a Spark session.
+
+Under ``spark-submit`` the cluster's settings come from the command line and
+``conf/spark-defaults.conf``; this module adds nothing but what correctness
+needs. Started as plain Python (the ``varve`` command, tests) it reads
+``conf/spark-local.conf``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+# Correctness, not tuning: timestamps are instants in UTC everywhere, and an
+# unreadable value is an error unless a transform says try_.
+REQUIRED = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    # Spark infers filters from every alias through every other: a frame with
+    # dozens of columns built on each other takes it minutes.
+    "spark.sql.constraintPropagation.enabled": "false",
+}
+
+
+def under_spark_submit() -> bool:
+    """True when a spark-submit started this Python process."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def spark_properties(file: Path) -> dict[str, str]:
+    """The settings of a file in the format of spark-defaults.conf."""
+    settings = {}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            key, _, value = line.strip().partition(" ")
+            settings[key] = value.strip()
+    return settings
+
+
+def build_session(local_conf: Path, overrides: Mapping[str, str] | None = None) -> SparkSession:
+    """The session of this process: from spark-submit, or local from ``local_conf``."""
+    builder = SparkSession.builder.appName("varve")
+    if not under_spark_submit():
+        # Without this, the JVM binds to a host name that a laptop off the
+        # network, or a container, may be unable to resolve.
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        for key, value in spark_properties(local_conf).items():
+            builder = builder.config(key, value)
+    for key, value in {**REQUIRED, **(overrides or {})}.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark

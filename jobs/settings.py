@@ -1,0 +1,124 @@
+"""Settings: the policy files, checked, and the data that rules are made of.
+
+conf/policy.toml holds the defaults; a file given with --conf overrides single
+values. Unknown keys and values out of range are errors, not silence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import crawleruseragents
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from jobs.errors import UsageError
+from jobs.step import GIVEN_BY_THE_RUN, Step, settings_of
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"no time zone is called {name!r}") from error
+    return name
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+EventNames = Annotated[list[str], Field(min_length=1)]
+
+
+class WebPolicy(_Section):
+    """[web] of the policy; meanings stand in conf/policy.toml."""
+
+    session_gap_minutes: Annotated[int, Field(ge=1, le=24 * 60)]
+    attribution_lookback_days: Annotated[int, Field(ge=1, le=365)]
+    time_decay_half_life_days: Annotated[float, Field(gt=0)]
+    data_driven_window_days: Annotated[int, Field(ge=1, le=730)]
+    bots_in_marts: bool
+    own_domains: list[str]
+    pageview_events: EventNames
+    cart_events: EventNames
+    checkout_events: EventNames
+    purchase_events: EventNames
+
+
+class Policy(_Section):
+    """The whole policy: what holds for all systems, and a section for each."""
+
+    reporting_time_zone: Annotated[str, AfterValidator(_known_zone)]
+    web: WebPolicy
+
+
+def load_policy(override: Path | None = None) -> Policy:
+    """The default policy with the values of ``override`` instead of its own.
+
+    Raises UsageError where a file is not there, is no TOML, or holds a key or a
+    value that the policy does not know.
+    """
+    values = _toml(CONF / "policy.toml")
+    if override is not None:
+        for key, value in _toml(override).items():
+            merged = isinstance(value, dict) and isinstance(values.get(key), dict)
+            values[key] = {**values[key], **value} if merged else value
+    try:
+        return Policy.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"{override or CONF / 'policy.toml'}: {where}: {first['msg']}. Each setting and its "
+            "range is explained in conf/policy.toml."
+        ) from error
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the settings file {file}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} is not TOML: {error}.") from error
+
+
+def system_settings(policy: Policy, system: str, as_of: date) -> dict[str, Any]:
+    """Every setting that a step of the system may name, by name."""
+    return {
+        "reporting_time_zone": policy.reporting_time_zone,
+        "as_of": as_of,
+        "channel_rules": _toml(CONF / "channel_rules.toml"),
+        "sites": _toml(CONF / "sites.toml"),
+        "bot_patterns": bot_patterns(),
+        **getattr(policy, system).model_dump(),
+    }
+
+
+def bot_patterns() -> list[str]:
+    """The regular expressions of the package crawler-user-agents, as Java reads them."""
+    return sorted(
+        # Java wants an unescaped slash; the list is written for languages that do not.
+        re.sub(r"\\/", "/", entry["pattern"])
+        for entry in crawleruseragents.CRAWLER_USER_AGENTS_DATA
+    )
+
+
+def fingerprint(step: Step, settings: Mapping[str, Any]) -> str:
+    """A short hash of the settings that a step's functions take."""
+    names = set(settings_of(step.transform))
+    if step.update:
+        names |= set(settings_of(step.update.transform))
+    used = {n: settings[n] for n in sorted(names - set(GIVEN_BY_THE_RUN))}
+    text = json.dumps([used, settings["reporting_time_zone"]], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,198 @@
+"""How a step's result replaces what was there, one commit a table.
+
+Each function is idempotent: run again on the same inputs it leaves the same
+table, so a run killed before or after the commit is put right by the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.inputs import Inputs
+from jobs.lake import Lake, Progress, days_predicate, row_hash, sql_values
+from jobs.step import MergeKeys, ReplaceDays, ReplaceKeysInDays, Step
+from schemas.contract import Table
+
+Audit = Callable[[DataFrame], None]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write did. ``version`` is None when nothing differed and nothing was written."""
+
+    version: int | None = None
+    rows_in: int | None = None
+    rows_out: int = 0
+    rows_copied: int = 0
+    rows_quarantined: int = 0
+    rows_recovered: int = 0
+
+
+def write(
+    lake: Lake, step: Step, result: DataFrame, inputs: Inputs, progress: Progress, audit: Audit
+) -> Written:
+    """Write a step's result in the step's own way; audits run before the commit."""
+    if inputs.is_full:
+        return _replace_all(lake, step, result, progress, audit)
+    if isinstance(step.write, ReplaceDays):
+        return _replace_days(lake, step, step.write, result, inputs, progress, audit)
+    if isinstance(step.write, ReplaceKeysInDays):
+        return _replace_keys_in_days(lake, step, step.write, result, inputs, progress, audit)
+    if isinstance(step.write, MergeKeys):
+        return _merge_keys(lake, step, step.write, result, inputs, progress, audit)
+    raise TypeError(f"unknown write {step.write!r}")
+
+
+def _replace_all(
+    lake: Lake, step: Step, result: DataFrame, progress: Progress, audit: Audit
+) -> Written:
+    if step.is_large:
+        audit(result)
+        return _counted(lake, step.output, lake.replace(step.output, result, progress))
+    held = _few_files(step.output, result).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        audit(held)
+        return _counted(lake, step.output, lake.replace(step.output, held, progress))
+    finally:
+        held.unpersist()
+
+
+def _replace_days(
+    lake: Lake,
+    step: Step,
+    how: ReplaceDays,
+    result: DataFrame,
+    inputs: Inputs,
+    progress: Progress,
+    audit: Audit,
+) -> Written:
+    table = step.output
+    days = days_predicate(how.day, inputs.touched_days)
+    held = result.where(days).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        audit(held)
+        if table.partitioned_by:
+            version = lake.replace(table, held, progress, where=days)
+        else:
+            kept = lake.read(table).where(f"NOT ({days})")
+            whole = _few_files(table, kept.unionByName(held.select(*table.columns)))
+            version = lake.replace(table, whole, progress)
+        return _counted(lake, table, version)
+    finally:
+        held.unpersist()
+
+
+def _replace_keys_in_days(
+    lake: Lake,
+    step: Step,
+    how: ReplaceKeysInDays,
+    result: DataFrame,
+    inputs: Inputs,
+    progress: Progress,
+    audit: Audit,
+) -> Written:
+    """Write the days in which a touched key's rows differ from those stored."""
+    table = step.output
+    day = table.partitioned_by[0]
+    keys = F.broadcast(_touched_keys(step, how.by, inputs))
+    stored = lake.read(table).where(f"{day} >= DATE'{inputs.first_touched_day}'")
+    held = result.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        theirs = stored.join(keys, on=how.by, how="left_semi")
+        changed = _changed_rows(table, theirs, held).select(day).distinct()
+        days = sorted(row[0] for row in changed.collect())
+        if not days:
+            return Written()
+        where = days_predicate(day, days)
+        others = stored.where(where).join(keys, on=how.by, how="left_anti")
+        whole = held.where(where).select(*table.columns).unionByName(others)
+        audit(whole)
+        return _counted(lake, table, lake.replace(table, whole, progress, where=where))
+    finally:
+        held.unpersist()
+
+
+def _merge_keys(
+    lake: Lake,
+    step: Step,
+    how: MergeKeys,
+    result: DataFrame,
+    inputs: Inputs,
+    progress: Progress,
+    audit: Audit,
+) -> Written:
+    """Bring the touched keys' rows to the result, by a MERGE of the rows that differ."""
+    table = step.output
+    keys = _touched_keys(step, how.by, inputs)
+    stored = lake.read(table).join(F.broadcast(keys), on=how.by, how="left_semi")
+    held = result.persist(StorageLevel.MEMORY_AND_DISK)
+    changes = _changed_rows(table, stored, held).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        audit(held)
+        if changes.isEmpty():
+            return Written()
+        version = lake.merge(table, changes, progress, _bound(table, changes, stored))
+        return _counted(lake, table, version)
+    finally:
+        changes.unpersist()
+        held.unpersist()
+
+
+def _touched_keys(step: Step, by: str, inputs: Inputs) -> DataFrame:
+    """The distinct keys that changed rows of the inputs name, under the output's name."""
+    reads = step.update.reads if step.update else step.reads
+    for read in reads:
+        name = getattr(read, "by", by)
+        if read.table in inputs.changed_tables:
+            return inputs.changes(read.table).select(F.col(name).alias(by)).distinct()
+    raise ValueError(f"no read of {step.output.__name__} tells which {by} changed")
+
+
+def _changed_rows(table: type[Table], stored: DataFrame, result: DataFrame) -> DataFrame:
+    """The rows by which the result differs: the table's columns, ``change`` upsert or delete."""
+    values = [name for name in table.columns if name not in table.grain]
+    on = [*table.grain, "row_hash"]
+    old = stored.select(*table.columns, row_hash(values).alias("row_hash"))
+    new = result.select(*table.columns, row_hash(values).alias("row_hash"))
+    upserts = new.join(old.select(*on), on=on, how="left_anti")
+    deletes = old.join(new.select(*table.grain), on=list(table.grain), how="left_anti")
+    return (
+        upserts.withColumn("change", F.lit("upsert"))
+        .unionByName(deletes.withColumn("change", F.lit("delete")))
+        .drop("row_hash")
+    )
+
+
+def _bound(table: type[Table], changes: DataFrame, stored: DataFrame) -> str:
+    """A predicate on the target's partitions that hold a row to be changed.
+
+    A row to be updated may lie in another partition than the row that replaces it.
+    """
+    if not table.partitioned_by:
+        return "true"
+    day = table.partitioned_by[0]
+    days = [row[0] for row in changes.select(day).union(stored.select(day)).distinct().collect()]
+    return f"t.{day} IN ({', '.join(f'DATE{sql_values([value])}' for value in sorted(days))})"
+
+
+def _few_files(table: type[Table], frame: DataFrame) -> DataFrame:
+    """A table too small for partitions is one file; the write of others makes one a day."""
+    return frame if table.partitioned_by else frame.coalesce(1)
+
+
+def _counted(lake: Lake, table: type[Table], version: int) -> Written:
+    metrics = lake.rows_written(table, version)
+    changed = sum(
+        metrics.get(f"numTargetRows{kind}", 0) for kind in ("Inserted", "Updated", "Deleted")
+    )
+    return Written(
+        version=version,
+        rows_out=changed or metrics.get("numOutputRows", 0),
+        rows_copied=metrics.get("numTargetRowsCopied", 0),
+    )
+

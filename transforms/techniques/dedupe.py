@@ -1,0 +1,33 @@
+"""One row per key, chosen by a total order that arrival has no part in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+
+def content_order(columns: Sequence[str]) -> list[Column]:
+    """An order over a row's whole content: two rows tie only when they are alike.
+
+    By hash first, which settles nearly all, then by the values themselves.
+    """
+    values = [F.col(name).cast("string").asc_nulls_first() for name in columns]
+    return [F.xxhash64(*[F.col(name) for name in columns]).asc(), *values]
+
+
+def first_per_key(
+    frame: DataFrame, *, keys: Sequence[str], order: Sequence[Column]
+) -> DataFrame:
+    """One row per key: the first by ``order``, ties by the content of the row.
+
+    Shape of ``frame``. The result does not depend on the order or the split in
+    which the rows came.
+    """
+    window = Window.partitionBy(*keys).orderBy(*order, *content_order(frame.columns))
+    return (
+        frame.withColumn("row_rank", F.row_number().over(window))
+        .where(F.col("row_rank") == 1)
+        .drop("row_rank")
+    )
