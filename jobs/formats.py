@@ -72,9 +72,7 @@ def inspect(
     """The files with their columns, or with the fault that a look at them shows."""
     looked = [_inspect_one(spark, storage, file) for file in files]
     keys = _json_columns(spark, root, [f for f in looked if f.kind == "json" and not f.fault])
-    return [
-        _complete(source, replace(f, columns=keys.get(f.name, f.columns))) for f in looked
-    ]
+    return [_complete(source, replace(f, columns=keys.get(f.name, f.columns))) for f in looked]
 
 
 def _inspect_one(spark: SparkSession, storage: Storage, file: LandedFile) -> LandedFile:

@@ -8,9 +8,11 @@ are a published protocol; no data file is opened for it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from delta.tables import DeltaTable
@@ -38,7 +40,10 @@ class Progress:
     """What a commit had consumed: the inputs' versions and the policy it followed.
 
     ``full`` is True when the table was rebuilt as a whole, so that whoever reads
-    it incrementally knows that every row may be new.
+    it incrementally knows that every row may be new. ``files`` are those that a
+    raw commit holds: name, size, modification time in microseconds, load_id.
+    ``contract`` is the fingerprint of the columns and the lake version that the
+    commit was written under; the lake fills it in.
     """
 
     inputs: dict[str, int] = field(default_factory=dict)
@@ -47,6 +52,7 @@ class Progress:
     run_id: str = ""
     files: list[list[Any]] = field(default_factory=list)
     as_of: str = ""
+    contract: str = ""
 
     def to_json(self) -> str:
         return json.dumps({_MARK: asdict(self)}, sort_keys=True)
@@ -69,6 +75,7 @@ class Commit:
     metrics: dict[str, Any]
     partitions: frozenset[str | None]
     changed_data: bool
+    written_at: str
 
 
 class Lake:
@@ -114,6 +121,7 @@ class Lake:
             metrics=info.get("operationMetrics") or {},
             partitions=frozenset(partitions),
             changed_data=changed,
+            written_at=_utc_text(info.get("timestamp", 0)),
         )
 
     def progress(self, table: type[Table]) -> Progress | None:
@@ -182,7 +190,10 @@ class Lake:
 
     def check_contract(self, table: type[Table]) -> None:
         """Raise VersionMismatch where the stored table is not what the contract says."""
+        progress = self.progress(table)
         if self.version(table) is None:
+            return
+        if progress is not None and progress.contract == contract_fingerprint(table):
             return
         detail = DeltaTable.forPath(self.spark, self.path(table)).detail()
         row = detail.select("properties").first()
@@ -213,7 +224,7 @@ class Lake:
         if fresh:
             self.create(table)
         writer = self._conform(table, frame).write.format("delta").mode("overwrite")
-        writer = writer.option("userMetadata", progress.to_json())
+        writer = writer.option("userMetadata", self._mark(table, progress))
         if where is not None and not fresh:
             writer = writer.option("replaceWhere", where)
         writer.save(self.path(table))
@@ -222,7 +233,7 @@ class Lake:
     def append(self, table: type[Table], frame: DataFrame, progress: Progress) -> int:
         self.create(table)
         writer = self._conform(table, frame).write.format("delta").mode("append")
-        writer.option("userMetadata", progress.to_json()).save(self.path(table))
+        writer.option("userMetadata", self._mark(table, progress)).save(self.path(table))
         return self._now(table)
 
     def merge(
@@ -241,7 +252,7 @@ class Lake:
         keys = " AND ".join(f"t.{name} = s.{name}" for name in table.grain)
         values = {name: f"s.{name}" for name in table.columns}
         config = "spark.databricks.delta.commitInfo.userMetadata"
-        self.spark.conf.set(config, progress.to_json())
+        self.spark.conf.set(config, self._mark(table, progress))
         try:
             (
                 DeltaTable.forPath(self.spark, self.path(table))
@@ -262,6 +273,10 @@ class Lake:
         metrics = commit.metrics if commit else {}
         return {name: int(value) for name, value in metrics.items() if str(value).isdigit()}
 
+    @staticmethod
+    def _mark(table: type[Table], progress: Progress) -> str:
+        return replace(progress, contract=contract_fingerprint(table)).to_json()
+
     def _now(self, table: type[Table]) -> int:
         version = self.version(table)
         assert version is not None
@@ -274,6 +289,12 @@ class Lake:
         if table.partitioned_by and table.layer is not Layer.RAW:
             return chosen.repartition(*table.partitioned_by)
         return chosen
+
+
+def contract_fingerprint(table: type[Table]) -> str:
+    """A short hash of the lake version and of the table's columns, types and partitioning."""
+    told = [LAKE_VERSION, shape(struct_type(table)), table.partitioned_by]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
 def nullable(schema: T.StructType) -> T.StructType:
@@ -309,11 +330,17 @@ def sql_values(values: Iterable[object]) -> str:
     return ", ".join(texts)
 
 
+def _utc_text(millis: int) -> str:
+    return datetime.fromtimestamp(millis / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
 def days_predicate(column: str, days: Sequence[object]) -> str:
     """A predicate that selects the days, NULL-free; FALSE for none."""
     if not days:
         return "false"
-    return f"{column} IN ({', '.join(f'DATE{sql_values([day])}' for day in sorted(map(str, days)))})"
+    return (
+        f"{column} IN ({', '.join(f'DATE{sql_values([day])}' for day in sorted(map(str, days)))})"
+    )
 
 
 def row_hash(columns: Sequence[str]) -> Any:

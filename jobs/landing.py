@@ -7,6 +7,7 @@ and the note, the next run makes the note.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from jobs import formats
 from jobs.errors import SPARK_ERRORS, UsageError
 from jobs.formats import LandedFile
 from jobs.lake import Lake, Progress
+from schemas.catalog import SYSTEMS
 from schemas.contract import Source, Table, table_name
 from schemas.ops import LandedFiles
 
@@ -53,7 +55,8 @@ class Landing:
                 f"the landing folder {root} does not exist. Name with --landing the folder that "
                 "holds <system>/<source>/."
             )
-        self.root = lake.storage.absolute(root)
+        # Spark spells a local file's URL with one slash or with three.
+        self.root = re.sub(r"^file:/+", "file:/", lake.storage.absolute(root))
         self._loaded: dict[tuple[str, str], dict[tuple[str, int, int], int]] = {}
         for system, source, name, size, modified, load_id in (
             lake.read(LandedFiles).withColumn("modified_at", F.unix_micros("modified_at")).collect()
@@ -76,10 +79,18 @@ class Landing:
         for url, size, modified in sorted(map(tuple, listing)):
             kind = formats.kind_of(url)
             if kind is not None:
-                name = url.removeprefix(self.root).lstrip("/")
+                name = re.sub(r"^file:/+", "file:/", url).removeprefix(f"{self.root}/")
                 found.append(LandedFile(name, url, size, modified, kind))
         loaded = self._loaded.get((source.system, table_name(source)), {})
         return [file for file in found if file.identity not in loaded]
+
+    def waiting_by_source(self, systems: Sequence[str]) -> dict[str, list[LandedFile]]:
+        """The files not loaded yet, by system/source."""
+        return {
+            f"{system}/{table_name(raw.source)}": self.waiting(raw.source)
+            for system in systems
+            for raw in SYSTEMS[system].RAW_TABLES
+        }
 
     def mend(self, pairs: Sequence[tuple[type[Source], type[Table]]]) -> None:
         """Note the files of each newest raw commit that a killed run did not note."""
@@ -123,9 +134,7 @@ class Landing:
         run_id: str,
         now: datetime,
     ) -> Load:
-        files = formats.inspect(
-            self.spark, self.lake.storage, source, self.root, waiting
-        )
+        files = formats.inspect(self.spark, self.lake.storage, source, self.root, waiting)
         loaded = self._loaded.get((source.system, table_name(source)), {})
         load_id = max(loaded.values(), default=0) + 1
         try:
@@ -138,7 +147,8 @@ class Landing:
             files = judged
             version = self._append(source, raw, files, load_id, run_id, now)
         self.note(
-            [_note(source, f.name, f.size, f.modified_micros, load_id) for f in files], run_id=run_id
+            [_note(source, f.name, f.size, f.modified_micros, load_id) for f in files],
+            run_id=run_id,
         )
         return Load(
             source=source,
@@ -170,9 +180,7 @@ class Landing:
         return self.lake.append(raw, frame, Progress(run_id=run_id, files=named))
 
 
-def _note(
-    source: type[Source], name: str, size: int, modified: int, load_id: int
-) -> _Note:
+def _note(source: type[Source], name: str, size: int, modified: int, load_id: int) -> _Note:
     return source.system, table_name(source), name, size, modified, load_id
 
 

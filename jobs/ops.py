@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from jobs.lake import Lake, Progress
-from schemas.catalog import SYSTEMS
+from schemas.catalog import ALL_TABLES, SYSTEMS
 from schemas.contract import Layer, Table, qualified_name, struct_type
 from schemas.ops import Audits, Releases, Runs
 
@@ -83,6 +83,28 @@ def _release(lake: Lake, result: RunResult, progress: Progress) -> None:
                     )
                 )
     lake.append(Releases, _frame(lake, Releases, rows), progress)
+
+
+def status(lake: Lake) -> list[dict[str, Any]]:
+    """One entry per table there is: version, when written, rows, newest day partition."""
+    rows = []
+    for table in ALL_TABLES:
+        version = lake.version(table)
+        if version is None:
+            continue
+        commit = lake.commit(table, version)
+        day = next((n for n in table.partitioned_by if n.endswith("_date")), None)
+        newest = lake.read(table).agg(F.max(day)).collect()[0][0] if day else None
+        rows.append(
+            {
+                "table": qualified_name(table),
+                "version": version,
+                "written": commit.written_at if commit else "",
+                "rows": f"{lake.read(table).count():,}",
+                "newest": newest or "",
+            }
+        )
+    return rows
 
 
 def _frame(lake: Lake, table: type[Table], rows: list[tuple[Any, ...]]) -> Any:

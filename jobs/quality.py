@@ -54,11 +54,28 @@ def run_staging(
         else:
             due = None
     judged = _judged(step, how, raw, raw_table, settings)
-    good = judged.where(F.size("broken") == 0).select(*step.output.columns)
-    bad = _first_landed(judged.where(F.size("broken") > 0).select(*how.quarantine.columns))
     if inputs.is_full:
-        return _rebuild(lake, step, how, good, bad, progress)
-    return _follow(lake, step, how, good, bad, due, progress)
+        return _rebuild(lake, step, how, judged, progress)
+    columns = dict.fromkeys([*step.output.columns, *how.quarantine.columns, "broken"])
+    held = judged.select(*columns).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        return _follow(lake, step, how, held, due, progress)
+    finally:
+        held.unpersist()
+
+
+def _good(step: Step, judged: DataFrame) -> DataFrame:
+    return judged.where(F.size("broken") == 0).select(*step.output.columns)
+
+
+def _bad(how: AddToDays, judged: DataFrame) -> DataFrame:
+    """One row per broken record, from the first of the files it stands in by name."""
+    bad = judged.where(F.size("broken") > 0)
+    others = [name for name in how.quarantine.columns if name != "record_id"]
+    first = F.min_by(
+        F.struct(*others), F.struct("landed_file", F.coalesce("landed_line", F.lit(-1)))
+    )
+    return bad.groupBy("record_id").agg(first.alias("first")).select("record_id", "first.*")
 
 
 def _judged(
@@ -66,13 +83,11 @@ def _judged(
 ) -> DataFrame:
     """The transform's rows, with the rule on the future and what quarantine holds of a row."""
     landed = [F.col(name) for name in raw_table.columns if name not in _NOT_LANDED]
-    whole = raw.withColumn("record", F.to_json(F.struct(*landed)))
+    whole = raw.withColumn("landed", F.struct(*landed))
     rows = step.transform(whole, **bind(step.transform, settings))
     zone = settings["reporting_time_zone"]
     # More than a day after the end of as_of: past the midnight two days on.
-    limit = F.to_utc_timestamp(
-        F.lit(settings["as_of"] + timedelta(days=2)).cast("timestamp"), zone
-    )
+    limit = F.to_utc_timestamp(F.lit(settings["as_of"] + timedelta(days=2)).cast("timestamp"), zone)
     is_future = F.coalesce(F.col(how.instant) > limit, F.lit(False))
     # An instant on midnight itself is still within the day that ends there.
     just_before = F.col(how.instant) - F.expr("INTERVAL 1 MICROSECOND")
@@ -85,7 +100,12 @@ def _judged(
                 F.col("broken")
             ),
         }
-    ).withColumn("reasons", F.col("broken"))
+    ).withColumns(
+        {
+            "reasons": F.col("broken"),
+            "record": F.when(F.size("broken") > 0, F.to_json("landed")),
+        }
+    )
 
 
 def _landed_again(due: DataFrame, raw_table: type[Table]) -> DataFrame:
@@ -97,23 +117,18 @@ def _landed_again(due: DataFrame, raw_table: type[Table]) -> DataFrame:
     )
 
 
-def _first_landed(bad: DataFrame) -> DataFrame:
-    """One row per record, from the first of the files it stands in by name."""
-    first = F.min_by(
-        F.struct(*[name for name in bad.columns if name != "record_id"]),
-        F.struct("landed_file", F.coalesce("landed_line", F.lit(-1))),
-    )
-    return bad.groupBy("record_id").agg(first.alias("first")).select("record_id", "first.*")
-
-
 def _rebuild(
-    lake: Lake, step: Step, how: AddToDays, good: DataFrame, bad: DataFrame, progress: Progress
+    lake: Lake, step: Step, how: AddToDays, judged: DataFrame, progress: Progress
 ) -> Written:
+    bad = _bad(how, judged).coalesce(1).persist(StorageLevel.MEMORY_AND_DISK)
     quarantined = 0
-    if not bad.isEmpty() or lake.version(how.quarantine) is not None:
-        version = lake.replace(how.quarantine, bad.coalesce(1), progress)
-        quarantined = lake.rows_written(how.quarantine, version).get("numOutputRows", 0)
-    version = lake.replace(step.output, how.keep(good), progress)
+    try:
+        if not bad.isEmpty() or lake.version(how.quarantine) is not None:
+            version = lake.replace(how.quarantine, bad, progress)
+            quarantined = lake.rows_written(how.quarantine, version).get("numOutputRows", 0)
+    finally:
+        bad.unpersist()
+    version = lake.replace(step.output, how.keep(_good(step, judged)), progress)
     rows = lake.rows_written(step.output, version).get("numOutputRows", 0)
     return Written(version=version, rows_out=rows, rows_quarantined=quarantined)
 
@@ -122,36 +137,25 @@ def _follow(
     lake: Lake,
     step: Step,
     how: AddToDays,
-    good: DataFrame,
-    bad: DataFrame,
+    judged: DataFrame,
     due: DataFrame | None,
     progress: Progress,
 ) -> Written:
-    table = step.output
-    held = good.persist(StorageLevel.MEMORY_AND_DISK)
-    held_bad = bad.persist(StorageLevel.MEMORY_AND_DISK)
+    bad = _bad(how, judged).persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        quarantined = _add_to_quarantine(lake, how.quarantine, held_bad, progress)
-        written = _add_to_days(lake, table, how, held, progress)
-        if due is not None:
-            lake.create(how.quarantine)
-            gone = due.select(*how.quarantine.columns).withColumn("change", F.lit("delete"))
-            again = held_bad.select("record_id")
-            gone = gone.join(again, on="record_id", how="left_anti")
-            lake.merge(how.quarantine, gone, progress)
-        return replace(
-            written,
-            rows_quarantined=quarantined,
-            rows_recovered=due.count() if due is not None else 0,
-        )
+        quarantined = _add_to_quarantine(lake, how.quarantine, bad, progress)
+        written = _add_to_days(lake, step.output, how, _good(step, judged), progress)
+        if due is None:
+            return replace(written, rows_quarantined=quarantined)
+        again = bad.select("record_id")
+        gone = due.join(again, on="record_id", how="left_anti")
+        lake.merge(how.quarantine, gone.withColumn("change", F.lit("delete")), progress)
+        return replace(written, rows_quarantined=quarantined, rows_recovered=due.count())
     finally:
-        held.unpersist()
-        held_bad.unpersist()
+        bad.unpersist()
 
 
-def _add_to_quarantine(
-    lake: Lake, table: type[Table], bad: DataFrame, progress: Progress
-) -> int:
+def _add_to_quarantine(lake: Lake, table: type[Table], bad: DataFrame, progress: Progress) -> int:
     """Merge records in; one that stands there keeps the first file's name."""
     if bad.isEmpty():
         return 0
@@ -197,4 +201,3 @@ def _add_to_days(
     version = lake.replace(table, kept.where(where), progress, where=where)
     rows = lake.rows_written(table, version).get("numOutputRows", 0)
     return Written(version=version, rows_out=rows)
-

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from importlib.resources import files
 
 from pyspark.sql import SparkSession
 
@@ -32,27 +32,26 @@ def under_spark_submit() -> bool:
     return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
-def spark_properties(file: Path) -> dict[str, str]:
-    """The settings of a file in the format of spark-defaults.conf."""
+def spark_properties(text: str) -> dict[str, str]:
+    """The settings of a text in the format of spark-defaults.conf."""
     settings = {}
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
             key, _, value = line.strip().partition(" ")
             settings[key] = value.strip()
     return settings
 
 
-def build_session(local_conf: Path, overrides: Mapping[str, str] | None = None) -> SparkSession:
-    """The session of this process: from spark-submit, or local from ``local_conf``."""
+def build_session(overrides: Mapping[str, str] | None = None) -> SparkSession:
+    """The session of this process: from spark-submit, or local by conf/spark-local.conf."""
     builder = SparkSession.builder.appName("varve")
     if not under_spark_submit():
         # Without this, the JVM binds to a host name that a laptop off the
         # network, or a container, may be unable to resolve.
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        for key, value in spark_properties(local_conf).items():
+        local = (files("conf") / "spark-local.conf").read_text(encoding="utf-8")
+        for key, value in spark_properties(local).items():
             builder = builder.config(key, value)
     for key, value in {**REQUIRED, **(overrides or {})}.items():
         builder = builder.config(key, value)
-    spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
-    return spark
+    return builder.getOrCreate()

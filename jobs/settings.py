@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -22,7 +23,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from jobs.errors import UsageError
 from jobs.step import GIVEN_BY_THE_RUN, Step, settings_of
 
-CONF = Path(__file__).resolve().parent.parent / "conf"
+DEFAULTS = "policy.toml"
 
 
 def _known_zone(name: str) -> str:
@@ -68,7 +69,7 @@ def load_policy(override: Path | None = None) -> Policy:
     Raises UsageError where a file is not there, is no TOML, or holds a key or a
     value that the policy does not know.
     """
-    values = _toml(CONF / "policy.toml")
+    values = _shipped(DEFAULTS)
     if override is not None:
         for key, value in _toml(override).items():
             merged = isinstance(value, dict) and isinstance(values.get(key), dict)
@@ -79,9 +80,14 @@ def load_policy(override: Path | None = None) -> Policy:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(
-            f"{override or CONF / 'policy.toml'}: {where}: {first['msg']}. Each setting and its "
+            f"{override or DEFAULTS}: {where}: {first['msg']}. Each setting and its "
             "range is explained in conf/policy.toml."
         ) from error
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    """A file of conf/, wherever the package lies: a folder, or the zip of --py-files."""
+    return tomllib.loads((files("conf") / name).read_text(encoding="utf-8"))
 
 
 def _toml(file: Path) -> dict[str, Any]:
@@ -98,8 +104,8 @@ def system_settings(policy: Policy, system: str, as_of: date) -> dict[str, Any]:
     return {
         "reporting_time_zone": policy.reporting_time_zone,
         "as_of": as_of,
-        "channel_rules": _toml(CONF / "channel_rules.toml"),
-        "sites": _toml(CONF / "sites.toml"),
+        "channel_rules": _shipped("channel_rules.toml"),
+        "sites": _shipped("sites.toml"),
         "bot_patterns": bot_patterns(),
         **getattr(policy, system).model_dump(),
     }

@@ -73,9 +73,7 @@ def _days_with_other_revenue(
 ) -> DataFrame:
     """Models and days whose revenue is not that of the day's orders."""
     credited = result.groupBy("model", "order_date").agg(F.sum("revenue").alias("credited"))
-    sold = orders.groupBy("order_date").agg(
-        F.coalesce(F.sum("revenue"), F.lit(0)).alias("sold")
-    )
+    sold = orders.groupBy("order_date").agg(F.coalesce(F.sum("revenue"), F.lit(0)).alias("sold"))
     return sold.join(credited, on="order_date", how="full").where("NOT credited <=> sold")
 
 

@@ -195,4 +195,3 @@ def _counted(lake: Lake, table: type[Table], version: int) -> Written:
         rows_out=changed or metrics.get("numOutputRows", 0),
         rows_copied=metrics.get("numTargetRowsCopied", 0),
     )
-

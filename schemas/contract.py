@@ -179,9 +179,7 @@ RAW_COLUMNS = {
     ),
     "missing_columns": Column(STRING, "Known columns that the file lacked, comma-separated."),
     "malformed_reason": Column(STRING, "Why the line or the whole file could not be read."),
-    "malformed_text": Column(
-        STRING, "The line that could not be read.", privacy=Privacy.FREE_TEXT
-    ),
+    "malformed_text": Column(STRING, "The line that could not be read.", privacy=Privacy.FREE_TEXT),
     "landed_file": Column(STRING, "The file, relative to the landing folder.", required=True),
     "landed_line": Column(BIGINT, "Row within the file from 0, where the format tells it."),
     "loaded_at": Column(TIMESTAMP, "When the file was loaded.", required=True),

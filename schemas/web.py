@@ -216,9 +216,7 @@ class FctMarketingTouches(Table):
     layer = Layer.CORE
     system = SYSTEM
     touch_id = Column(STRING, "session_id.", required=True)
-    session_id = Column(
-        STRING, "The session.", required=True, references="fct_sessions.session_id"
-    )
+    session_id = Column(STRING, "The session.", required=True, references="fct_sessions.session_id")
     user_id = Column(
         STRING, "Who was touched.", required=True, privacy=PSEUDONYM, references="dim_users.user_id"
     )
@@ -280,7 +278,9 @@ class ChannelWeights(Table):
     month = Column(DATE, "First day of the month.", required=True)
     model = Column(STRING, "markov or shapley.", required=True)
     channel = Column(STRING, "Channel.", required=True)
-    share = Column(DOUBLE, "Share of the conversions; sums to 1 per month and model.", required=True)
+    share = Column(
+        DOUBLE, "Share of the conversions; sums to 1 per month and model.", required=True
+    )
     journeys = Column(BIGINT, "Journeys the month's models were fitted on.", required=True)
     grain = ("month", "model", "channel")
     checks = (Check("is_a_share", "share BETWEEN 0 AND 1.000000001"),)
@@ -355,9 +355,7 @@ class WebFunnelDaily(Table):
     checkout_to_purchase_share = Column(DOUBLE, "reached_purchase / reached_checkout.")
     overall_conversion_share = Column(DOUBLE, "reached_purchase / reached_page_view.")
     grain = ("session_date", "device_type")
-    checks = (
-        Check("each_step_follows_the_one_before", "reached_purchase <= reached_checkout"),
-    )
+    checks = (Check("each_step_follows_the_one_before", "reached_purchase <= reached_checkout"),)
 
 
 RAW_TABLES = (RawEvents,)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from pyspark.sql import SparkSession
 
 from jobs.session import build_session
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
     warehouse = tmp_path_factory.mktemp("warehouse")
     return build_session(
-        ROOT / "conf" / "spark-local.conf",
         {
             "spark.master": "local[2]",
             # Tiny frames: more partitions than cores only cost task starts.

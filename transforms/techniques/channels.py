@@ -8,7 +8,7 @@ into expressions.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -69,13 +69,9 @@ def with_channels(
     and a NULL ``has_referrer_column`` is as false. No result is ever NULL.
 
     A referrer counts unless it has no host, shares the page's registrable domain,
-    or is one of ``own_domains`` or a payment page or below one.
-
+    or is one of ``own_domains`` or a payment page or below one. ``channel_group`` is
+    GA4's default channel group (https://support.google.com/analytics/answer/9756891).
     ValueError if the data use a word outside their vocabulary.
-
-    ``channel`` and ``channel_rule`` follow the first rule in ``channels`` that
-    holds; ``channel_group`` follows ``groups``, GA4's default channel group
-    (https://support.google.com/analytics/answer/9756891).
     """
     kept = [name for name in frame.columns if name not in _RESULTS]
     directory = _Directory.of(sites)
@@ -86,79 +82,79 @@ def with_channels(
 
     rules = channel_rules["channels"]
     vocabulary = _Vocabulary(channel_rules, directory)
-    rule = _first_that_holds(rules, "rule", vocabulary)
-    group = _first_that_holds(channel_rules["groups"], "group", vocabulary)
-    channel_of_rule = {entry["rule"]: entry["channel"] for entry in rules}
-    return evidence.withColumns({"channel_rule": rule, "channel_group": group}).select(
-        *(F.col(f"`{name}`") for name in kept),
-        F.expr(_lookup("channel_rule", channel_of_rule)).alias("channel"),
-        "channel_rule",
-        "channel_group",
+    judged = _add(
+        evidence,
+        rule=_first_that_holds(rules, "rule", vocabulary),
+        group=_first_that_holds(channel_rules["groups"], "group", vocabulary),
     )
-
-
-# --------------------------------------------------------------------------- sites
+    channel_of_rule = {rule["rule"]: rule["channel"] for rule in rules}
+    return judged.select(
+        *(F.col(f"`{name}`") for name in kept),
+        _lookup("rule", channel_of_rule).alias("channel"),
+        _working("rule").alias("channel_rule"),
+        _working("group").alias("channel_group"),
+    )
 
 
 @dataclass(frozen=True)
 class _Directory:
-    """What is known of sites, by the part of an address that each entry is compared with.
+    """What is known of sites: the texts by the part of an address each is compared with.
 
-    Each maps lower-case text to the entry's categories, joined by ``+``.
+    All is lower case. ``label_of`` gives a text's categories, joined by ``+``.
     """
 
-    names: Mapping[str, str]
-    packages: Mapping[str, str]
-    pages: Mapping[str, str]
-    subdomains: Mapping[str, str]
-    domains: Mapping[str, str]
-    second_level_suffixes: Sequence[str]
-    shared_suffixes: Sequence[str]
+    categories: Collection[str]
+    label_of: Mapping[str, str]
+    names: Collection[str]
+    packages: Collection[str]
+    pages: Collection[str]
+    subdomains: Collection[str]
+    domains: Collection[str]
+    suffixes: tuple[Sequence[str], Sequence[str]]
 
     @classmethod
     def of(cls, sites: Mapping[str, Any]) -> _Directory:
         """The directory of the data; ValueError for a domain it could not find again."""
         suffixes = (sites["second_level_suffixes"], sites["shared_suffixes"])
-        domains = _labels(sites, "domains")
-        by_depth: dict[str, dict[str, str]] = {"page": {}, "subdomain": {}, "domain": {}}
         pattern = re.compile(urls.registrable_domain_pattern(*suffixes))
-        for entry, label in domains.items():
-            by_depth[_depth(entry, pattern)][entry] = label
+        categories = {name: of for name, of in sites.items() if isinstance(of, Mapping)}
+        texts: dict[str, set[str]] = {}
+        found_in: dict[str, set[str]] = {}
+        for category, lists in categories.items():
+            for kind in ("names", "domains", "android_packages"):
+                for text in map(str.lower, lists.get(kind, ())):
+                    part = _part_of_address(text, pattern) if kind == "domains" else kind
+                    texts.setdefault(part, set()).add(text)
+                    found_in.setdefault(text, set()).add(category)
         return cls(
-            names=_labels(sites, "names"),
-            packages=_labels(sites, "android_packages"),
-            pages=by_depth["page"],
-            subdomains=by_depth["subdomain"],
-            domains=by_depth["domain"],
-            second_level_suffixes=suffixes[0],
-            shared_suffixes=suffixes[1],
+            categories=tuple(categories),
+            label_of={text: _label(found) for text, found in found_in.items()},
+            names=texts.get("names", ()),
+            packages=texts.get("android_packages", ()),
+            pages=texts.get("page", ()),
+            subdomains=texts.get("subdomain", ()),
+            domains=texts.get("domain", ()),
+            suffixes=suffixes,
         )
 
     def registrable_domain(self, host: Column) -> Column:
         """See `urls.registrable_domain`."""
-        return urls.registrable_domain(host, self.second_level_suffixes, self.shared_suffixes)
+        return urls.registrable_domain(host, *self.suffixes)
 
     def labels_with(self, category: str) -> list[str]:
         """The labels of all sites that are, perhaps among others, of this category."""
-        tables = (self.names, self.packages, self.pages, self.subdomains, self.domains)
-        labels = {category}.union(*(table.values() for table in tables))
+        if category not in self.categories:
+            raise ValueError(f"channel rules: sites have no category {category!r}")
+        labels = {category, *self.label_of.values()}
         return sorted(label for label in labels if category in label.split("+"))
 
 
-def _labels(sites: Mapping[str, Any], key: str) -> dict[str, str]:
-    """Each text listed under ``key`` of any category, with its categories."""
-    categories: dict[str, set[str]] = {}
-    for category, lists in sites.items():
-        if isinstance(lists, Mapping):
-            for text in lists.get(key, ()):
-                categories.setdefault(text.lower(), set()).add(category)
-    for found in categories.values():
-        if "ai_assistant" in found:
-            found.discard("search")
-    return {text: "+".join(sorted(found)) for text, found in categories.items()}
+def _label(categories: set[str]) -> str:
+    outranked = {"search"} if "ai_assistant" in categories else set()
+    return "+".join(sorted(categories - outranked))
 
 
-def _depth(entry: str, registrable: re.Pattern[str]) -> str:
+def _part_of_address(entry: str, registrable: re.Pattern[str]) -> str:
     """Which part of an address a listed domain is compared with."""
     host, slash, _ = entry.partition("/")
     match = registrable.match(host)
@@ -170,9 +166,6 @@ def _depth(entry: str, registrable: re.Pattern[str]) -> str:
     raise ValueError(
         f"sites: {entry!r} is neither a registrable domain nor one label or one path segment more"
     )
-
-
-# ------------------------------------------------------------------ evidence, step by step
 
 
 def _working(name: str) -> Column:
@@ -191,73 +184,90 @@ def _with_hosts(
     kind_of = {name.lower(): kind for kind, names in kinds.items() for name in names}
     landed = {"referrer": "referrer", "click_id": "click_id"} | {n: f"utm_{n}" for n in _UTM}
     frame = _add(frame, **{name: F.lower(F.trim(F.col(of))) for name, of in landed.items()})
+    # Most sources are plain names: the dot spares them the regular expression.
+    source = _working("source")
     frame = _add(
         frame,
-        click_id_kind=F.expr(_lookup(_PREFIX + "click_id", kind_of)),
-        # Most sources are plain names: the dot spares them the regular expressions.
-        source_host=F.when(_working("source").contains("."), urls.site_host(_working("source"))),
+        click_id_kind=_lookup("click_id", kind_of),
+        source_host=urls.site_host(F.when(source.contains("."), source)),
         referrer_host=urls.site_host(_working("referrer")),
         # An app's package is no domain: com.example.google.com would be somebody else's.
         is_app_referrer=_working("referrer").startswith("android-app:"),
     )
-    referrer_host = F.when(~_working("is_app_referrer"), _working("referrer_host"))
-    page_host = F.when(referrer_host.isNotNull(), urls.site_host(F.col("page_url")))
-    return _add(
+    has_domain = ~_working("is_app_referrer") & _working("referrer_host").isNotNull()
+    # Only where it is asked for. Blanked in the argument: inside a `when`, the `nullif` of the
+    # functions in `urls` would compute its argument twice.
+    page_url = F.when(has_domain, F.col("page_url"))
+    frame = _add(
         frame,
         source_domain=directory.registrable_domain(_working("source_host")),
-        referrer_domain=directory.registrable_domain(referrer_host),
-        page_domain=directory.registrable_domain(page_host),
+        referrer_domain=directory.registrable_domain(F.when(has_domain, _working("referrer_host"))),
+        page_domain=directory.registrable_domain(urls.site_host(page_url)),
     )
+    nearest = {
+        f"{side}_subdomain": urls.nearest_subdomain(
+            _working(f"{side}_host"), _working(f"{side}_domain")
+        )
+        for side in ("source", "referrer")
+    }
+    package = F.when(_working("is_app_referrer"), _working("referrer_host"))
+    return _add(frame, **nearest, referrer_page=_page(directory), referrer_package=package)
+
+
+def _page(directory: _Directory) -> Column:
+    """The referrer's domain and first path segment, for the few domains listed by them."""
+    listed = _is_in("referrer_domain", {page.partition("/")[0] for page in directory.pages})
+    path = urls.first_path_segment(F.when(F.expr(listed), _working("referrer")))
+    return F.concat(_working("referrer_domain"), F.lit("/"), path)
 
 
 def _with_sites(frame: DataFrame, directory: _Directory, own_domains: Sequence[str]) -> DataFrame:
     """Adds what the source and the referrer are, and whether the referrer counts."""
-    for side in ("source", "referrer"):
-        nearest = urls.nearest_subdomain(_working(f"{side}_host"), _working(f"{side}_domain"))
-        frame = _add(frame, **{f"{side}_subdomain": nearest})
-    path = urls.first_path_segment(_working("referrer"))
-    page = F.concat(_working("referrer_domain"), F.lit("/"), path)
-    with_pages = {page.partition("/")[0] for page in directory.pages}
-    has_pages = F.expr(_is_in(_PREFIX + "referrer_domain", with_pages))
-    package = F.when(_working("is_app_referrer"), _working("referrer_host"))
-    frame = _add(frame, referrer_page=F.when(has_pages, page), referrer_package=package)
-
-    as_written = {**directory.packages, **directory.pages, **directory.names}
+    listed = {
+        "source_listed": _first_listed(
+            source={*directory.names, *directory.packages, *directory.pages},
+            source_subdomain=directory.subdomains,
+            source_domain=directory.domains,
+        ),
+        "referrer_listed": _first_listed(
+            referrer_package=directory.packages,
+            referrer_page=directory.pages,
+            referrer_subdomain=directory.subdomains,
+            referrer_domain=directory.domains,
+        ),
+    }
     frame = _add(
-        frame,
-        source_site=F.coalesce(
-            F.expr(_lookup(_PREFIX + "source", as_written)),
-            F.expr(_lookup(_PREFIX + "source_subdomain", directory.subdomains)),
-            F.expr(_lookup(_PREFIX + "source_domain", directory.domains)),
-        ),
-        referrer_site=F.coalesce(
-            F.expr(_lookup(_PREFIX + "referrer_package", directory.packages)),
-            F.expr(_lookup(_PREFIX + "referrer_page", directory.pages)),
-            F.expr(_lookup(_PREFIX + "referrer_subdomain", directory.subdomains)),
-            F.expr(_lookup(_PREFIX + "referrer_domain", directory.domains)),
-        ),
+        _add(frame, **listed),
+        source_site=_lookup("source_listed", directory.label_of),
+        referrer_label=_lookup("referrer_listed", directory.label_of),
     )
-    is_own = _any_of(
-        [
-            _working("referrer_domain") == _working("page_domain"),
-            _is_at_or_below(_working("referrer_host"), own_domains),
-        ]
+    is_payment = _working("referrer_label").isin(*directory.labels_with("payment"))
+    passed_over = [is_payment, *_own(_working("referrer_host"), own_domains)]
+    has_referrer = reduce(
+        lambda so_far, reason: so_far & ~F.coalesce(reason, F.lit(False)),
+        passed_over,
+        _working("referrer_host").isNotNull(),
     )
-    is_payment = _working("referrer_site").isin(*directory.labels_with("payment"))
-    is_passed_over = F.coalesce(is_own, F.lit(False)) | F.coalesce(is_payment, F.lit(False))
-    has_referrer = _working("referrer_host").isNotNull() & ~is_passed_over
     frame = _add(frame, has_referrer=has_referrer)
-    counted = F.when(_working("has_referrer"), _working("referrer_site"))
-    return _add(frame, referrer_site=counted)
+    return _add(frame, referrer_site=F.when(_working("has_referrer"), _working("referrer_label")))
+
+
+def _own(host: Column, own_domains: Sequence[str]) -> list[Column]:
+    """The ways in which a referrer can be the page's own."""
+    names = [domain.strip().strip(".").lower() for domain in own_domains]
+    return [
+        _working("referrer_domain") == _working("page_domain"),
+        *(host == name for name in names),
+        *(host.endswith(f".{name}") for name in names),
+    ]
 
 
 def _with_patterns(frame: DataFrame, channel_rules: Mapping[str, Any]) -> DataFrame:
     """Adds one flag per pattern and utm value: several rules ask for the same one."""
     rules = [*channel_rules["channels"], *channel_rules["groups"]]
     lines = [line for rule in rules for line in rule.get("when", ())]
-    patterns = channel_rules["patterns"]
     flags = {
-        f"{field}_matches_{name}": _working(field).rlike(_named(patterns, name, "patterns"))
+        f"{field}_matches_{name}": _working(field).rlike(_named(channel_rules, "patterns", name))
         for line in [*lines, channel_rules["paid"]]
         for field in _UTM
         for name in [line.get(f"{field}_matches")]
@@ -274,6 +284,8 @@ def _with_judgement(frame: DataFrame, channel_rules: Mapping[str, Any]) -> DataF
     frame = _add(
         frame,
         has_utm=F.coalesce(*map(_working, _UTM)).isNotNull(),
+        has_medium=_working("medium").isNotNull(),
+        has_referrer_column=F.coalesce(F.col("has_referrer_column"), F.lit(False)),
         is_paid_click=F.coalesce(is_paid_click, F.lit(False)),
         is_paid=F.coalesce(is_paid_medium, F.lit(False)) | F.coalesce(is_paid_click, F.lit(False)),
     )
@@ -287,7 +299,7 @@ def _with_judgement(frame: DataFrame, channel_rules: Mapping[str, Any]) -> DataF
     # A shared newsletter link carries a fbclid and is still a newsletter's: next to a utm, only
     # a click id that was paid for counts.
     click_speaks = (_working("evidence") == "click_id") | _working("is_paid_click")
-    site_of_click = F.expr(_lookup(_PREFIX + "click_id_kind", channel_rules["click_id_sites"]))
+    site_of_click = _lookup("click_id_kind", channel_rules["click_id_sites"])
     return _add(
         frame,
         site=F.coalesce(
@@ -298,9 +310,6 @@ def _with_judgement(frame: DataFrame, channel_rules: Mapping[str, Any]) -> DataF
     )
 
 
-# --------------------------------------------------------------------------- rules
-
-
 def _first_that_holds(
     rules: Sequence[Mapping[str, Any]], result: str, vocabulary: _Vocabulary
 ) -> Column:
@@ -308,75 +317,61 @@ def _first_that_holds(
     *conditional, last = rules
     if "when" in last or not all("when" in rule for rule in conditional):
         raise ValueError(f"channel rules: the last rule by {result!r}, and only it, has no 'when'")
-    chosen = F.when(F.lit(False), F.lit(None))
-    for rule in conditional:
-        lines = [
-            reduce(Column.__and__, (vocabulary.condition(*term) for term in line.items()))
-            for line in rule["when"]
-        ]
-        chosen = chosen.when(_any_of(lines), F.lit(rule[result]))
-    return chosen.otherwise(F.lit(last[result]))
+    cases = [
+        f"WHEN {vocabulary.any_line(rule['when'])} THEN {_literal(rule[result])}"
+        for rule in conditional
+    ]
+    return F.expr(f"CASE {' '.join(cases)} ELSE {_literal(last[result])} END")
 
 
 @dataclass(frozen=True)
 class _Vocabulary:
-    """The words that a line of ``when`` may use, as conditions on the evidence."""
+    """The words that a line of ``when`` may use, as SQL on the working columns."""
 
     channel_rules: Mapping[str, Any]
     directory: _Directory
 
-    def condition(self, word: str, value: Any) -> Column:
-        """One word and its value; true, false or NULL, which is as false. ValueError if unknown."""
+    def any_line(self, lines: Sequence[Mapping[str, Any]]) -> str:
+        """One of the lines holds, with all that stands in it."""
+        return " OR ".join(
+            " AND ".join(self.condition(*term) for term in line.items()) for line in lines
+        )
+
+    def condition(self, word: str, value: Any) -> str:
+        """One word and its value; where it is NULL it does not hold. ValueError if unknown."""
         field, _, test = word.partition("_")
         if field in _UTM and test in ("in", "matches", "contains"):
             return self._on_utm(field, test, value)
         if word in ("source_site", "referrer_site", "site"):
-            return _working(word).isin(*self.directory.labels_with(value))
+            return _is_in(word, self.directory.labels_with(value))
         if word == "not_site":
-            return ~F.coalesce(self.condition("site", value), F.lit(False))
+            return f"NOT coalesce({self.condition('site', value)}, false)"
         if word == "click_id":
-            _named(self.channel_rules["click_ids"], value, "click_ids")
-            return _working("click_id_kind") == value
+            _named(self.channel_rules, "click_ids", value)
+            return _is_in("click_id_kind", [value])
         if word == "evidence":
-            return _working("evidence") == value
-        return self._flag(word) == F.lit(value)
-
-    def _on_utm(self, field: str, test: str, value: str) -> Column:
-        if test == "in":
-            return _working(field).isin(*_named(self.channel_rules["words"], value, "words"))
-        if test == "matches":
-            return _working(f"{field}_matches_{value}")
-        return _working(field).contains(value)
-
-    def _flag(self, word: str) -> Column:
-        if word in ("has_utm", "has_referrer", "is_paid"):
-            return _working(word)
-        if word == "has_referrer_column":
-            return F.coalesce(F.col(word), F.lit(False))
-        verb, _, field = word.partition("_")
-        if verb == "has" and field in _UTM:
-            return _working(field).isNotNull()
+            return _is_in(word, [value])
+        if word in ("has_medium", "has_utm", "has_referrer", "has_referrer_column", "is_paid"):
+            return f"`{_PREFIX}{word}` = {str(bool(value)).lower()}"
         raise ValueError(f"channel rules: unknown word {word!r}")
 
-
-def _named(table: Mapping[str, Any], name: str, title: str) -> Any:
-    if name not in table:
-        raise ValueError(f"channel rules: no {name!r} in [{title}]")
-    return table[name]
-
-
-# --------------------------------------------------------------------------- expressions
-
-
-def _any_of(conditions: Iterable[Column]) -> Column:
-    return reduce(Column.__or__, conditions)
+    def _on_utm(self, field: str, test: str, value: str) -> str:
+        if test == "in":
+            words = _named(self.channel_rules, "words", value)
+            return _is_in(field, [word.lower() for word in words])
+        if test == "matches":
+            return f"`{_PREFIX}{field}_matches_{value}`"
+        return f"contains(`{_PREFIX}{field}`, {_literal(value.lower())})"
 
 
-def _is_at_or_below(host: Column, domains: Sequence[str]) -> Column:
-    """True if the host is one of the domains or a subdomain of one."""
-    names = [domain.strip().strip(".").lower() for domain in domains]
-    below = [host.endswith(f".{name}") for name in names]
-    return _any_of([F.lit(False), *(host == name for name in names), *below])
+def _named(channel_rules: Mapping[str, Any], table: str, name: str) -> Any:
+    if name not in channel_rules[table]:
+        raise ValueError(f"channel rules: no {name!r} in [{table}]")
+    return channel_rules[table][name]
+
+
+# SQL text from here on, because the lists hold thousands of literals and a Column is a call into
+# the JVM each. Columns are named without the prefix of the working columns.
 
 
 def _literal(text: str) -> str:
@@ -386,17 +381,21 @@ def _literal(text: str) -> str:
 
 
 def _is_in(column: str, texts: Collection[str]) -> str:
-    return f"`{column}` IN ({', '.join(map(_literal, sorted(texts)))})" if texts else "false"
+    """Membership; Spark makes a hash set of more than ten texts."""
+    listed = ", ".join(map(_literal, sorted(texts)))
+    return f"`{_PREFIX}{column}` IN ({listed})" if texts else "false"
 
 
-def _lookup(column: str, table: Mapping[str, str]) -> str:
-    """SQL for the table's value at the column; NULL if it has none.
+def _first_listed(**texts_of: Collection[str]) -> Column:
+    """The first column that holds one of its texts; NULL if none does."""
+    cases = [f"WHEN {_is_in(name, of)} THEN `{_PREFIX}{name}`" for name, of in texts_of.items()]
+    return F.expr(f"CASE {' '.join(cases)} END")
 
-    One IN list per distinct value, which Spark turns into a hash set. As SQL text,
-    because a Column per literal costs a call into the JVM each.
-    """
+
+def _lookup(column: str, table: Mapping[str, str]) -> Column:
+    """The table's value at the column; NULL if it has none. One list per distinct value."""
     keys: dict[str, list[str]] = {}
     for key, value in table.items():
         keys.setdefault(value, []).append(key)
     cases = [f"WHEN {_is_in(column, keys[value])} THEN {_literal(value)}" for value in keys]
-    return f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS STRING)"
+    return F.expr(f"CASE {' '.join(cases)} END") if cases else F.lit(None).cast("string")

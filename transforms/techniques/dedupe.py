@@ -17,9 +17,7 @@ def content_order(columns: Sequence[str]) -> list[Column]:
     return [F.xxhash64(*[F.col(name) for name in columns]).asc(), *values]
 
 
-def first_per_key(
-    frame: DataFrame, *, keys: Sequence[str], order: Sequence[Column]
-) -> DataFrame:
+def first_per_key(frame: DataFrame, *, keys: Sequence[str], order: Sequence[Column]) -> DataFrame:
     """One row per key: the first by ``order``, ties by the content of the row.
 
     Shape of ``frame``. The result does not depend on the order or the split in

@@ -224,17 +224,21 @@ def orders(purchase_events: DataFrame) -> DataFrame:
 
 def marketing_touches(sessions: DataFrame) -> DataFrame:
     """fct_marketing_touches: the sessions that marketing brought."""
-    return sessions.where(~F.col("entry_channel").isin("Direct", "Unknown")).select(
-        F.col("session_id").alias("touch_id"),
-        "session_id",
-        "user_id",
-        F.col("session_start_ts").alias("touch_ts"),
-        F.col("session_date").alias("touch_date"),
-        F.col("entry_channel").alias("channel"),
-        F.col("entry_utm_source").alias("utm_source"),
-        F.col("entry_utm_medium").alias("utm_medium"),
-        F.col("entry_utm_campaign").alias("utm_campaign"),
-    ).select(*FctMarketingTouches.columns)
+    return (
+        sessions.where(~F.col("entry_channel").isin("Direct", "Unknown"))
+        .select(
+            F.col("session_id").alias("touch_id"),
+            "session_id",
+            "user_id",
+            F.col("session_start_ts").alias("touch_ts"),
+            F.col("session_date").alias("touch_date"),
+            F.col("entry_channel").alias("channel"),
+            F.col("entry_utm_source").alias("utm_source"),
+            F.col("entry_utm_medium").alias("utm_medium"),
+            F.col("entry_utm_campaign").alias("utm_campaign"),
+        )
+        .select(*FctMarketingTouches.columns)
+    )
 
 
 def order_attribution(
@@ -253,4 +257,3 @@ def order_attribution(
     return attribution.credit(
         paths, models=MODELS, half_life_days=time_decay_half_life_days
     ).select(*FctOrderAttribution.columns)
-

@@ -96,9 +96,7 @@ def _day(instant_utc: Column, zone: str) -> Column:
 
 
 def _lacks(column: str) -> Column:
-    return F.array_contains(
-        F.split(F.coalesce("missing_columns", F.lit("")), ","), F.lit(column)
-    )
+    return F.array_contains(F.split(F.coalesce("missing_columns", F.lit("")), ","), F.lit(column))
 
 
 def _record_id() -> Column:

@@ -1,0 +1,1 @@
+"""The settings and the data that rules are made of, as files."""

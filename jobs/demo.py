@@ -1,0 +1,104 @@
+"""The demo: sample files laid down day by day, and the daily run over them."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import defaultdict
+from datetime import date, timedelta
+from pathlib import Path
+
+from jobs import sample_web
+from jobs.errors import UsageError
+from jobs.lake import Lake
+from jobs.landing import Landing
+from jobs.lease import Lease
+from jobs.run import execute
+from jobs.sample_web import SampleFile
+from jobs.settings import load_policy
+from jobs.telling import Teller
+from schemas.catalog import SYSTEMS
+from schemas.contract import qualified_name, table_name
+
+START = date(2025, 3, 1)
+FIRST_RUN_DAYS = 7
+MARK = ".varve-demo"
+
+
+def prepare_folder(folder: Path) -> None:
+    """An empty folder that is known to be a demo's; an older demo in it is removed."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARK).exists():
+            raise UsageError(
+                f"{folder} is not empty and is no demo's folder. Name another with --folder."
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).touch()
+
+
+def run_demo(
+    lake: Lake, landing: Path, teller: Teller, *, users: int, days: int, seed: int
+) -> None:
+    """Generate the days, load the first week in one run and each later day in its own."""
+    by_day: dict[date, list[SampleFile]] = defaultdict(list)
+    waiting = landing.with_name("not_landed_yet")
+    for file in sample_web.write_landing(waiting, users=users, days=days, start=START, seed=seed):
+        by_day[file.day].append(file)
+    rows = sum(file.rows for files in by_day.values() for file in files)
+    teller.console.print(f"made {len(by_day)} days of sample web events: {rows:,} rows")
+    landing.mkdir(parents=True, exist_ok=True)
+    policy = load_policy()
+    last = START + timedelta(days=min(days, FIRST_RUN_DAYS) - 1)
+    runs = [[day for day in sorted(by_day) if day <= last]]
+    runs += [[day] for day in sorted(by_day) if day > last]
+    started = time.monotonic()
+    for run_days in runs:
+        for file in (file for day in run_days for file in by_day[day]):
+            place = landing / file.path.relative_to(waiting)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(file.path, place)
+        as_of = max(run_days)
+        with Lease(lake.storage, lake.root):
+            result = execute(
+                lake, Landing(lake, str(landing)), policy, tuple(SYSTEMS), as_of, teller
+            )
+        if result.exit_code:
+            teller.summary(result)
+            raise SystemExit(result.exit_code)
+        written = [step for step in result.steps if step.outcome == "written"]
+        quarantined = sum(step.written.rows_quarantined for step in written)
+        recovered = sum(step.written.rows_recovered for step in written)
+        teller.console.print(
+            f"run as of {as_of}: {sum(load.rows for load in result.loads):,} rows landed, "
+            f"{quarantined:,} quarantined, {recovered:,} come due, {len(written)} tables "
+            f"written, {result.seconds:.1f} s"
+        )
+    shutil.rmtree(waiting)
+    seconds = time.monotonic() - started
+    teller.console.print(f"{len(runs)} runs in {seconds:.0f} s\n")
+    _tell_what_is_there(lake, landing, teller)
+
+
+def _tell_what_is_there(lake: Lake, landing: Path, teller: Teller) -> None:
+    for system in SYSTEMS.values():
+        for table in system.TABLES:
+            if lake.version(table) is not None:
+                count = lake.read(table).count()
+                teller.console.print(f"{count:>10,}  {qualified_name(table)}", markup=False)
+    sessions = f"{lake.root}/core/web/fct_sessions"
+    teller.console.print(
+        f"""
+The landing files are in {landing}, the lake in {lake.root}: a folder per table,
+<layer>/<system>/<table>, each a Delta table. Read one with what you like:
+
+  pandas  from deltalake import DeltaTable
+          DeltaTable("{sessions}").to_pandas()
+  polars  pl.read_delta("{sessions}")
+  Spark   spark.read.format("delta").load("{sessions}")
+
+What a table means: varve describe {table_name(SYSTEMS["web"].FctSessions)}
+All tables and columns: DATA_DICTIONARY.md; a first look: notebooks/
+How the lake is doing: varve status --lake {lake.root}""",
+        markup=False,
+    )

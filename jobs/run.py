@@ -1,0 +1,233 @@
+"""The ``varve`` command, and the target of spark-submit."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+# spark-submit puts only this file's folder on the path.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import typer
+from rich.console import Console
+
+from jobs import ops, telling
+from jobs.errors import UsageError, VarveError
+from jobs.lake import Lake
+from jobs.landing import Landing
+from jobs.lease import Lease
+from jobs.runner import Run, RunResult, chosen_systems
+from jobs.session import build_session, under_spark_submit
+from jobs.settings import Policy, load_policy
+
+app = typer.Typer(
+    help="Varve lays down a company's analytics day by day, as Delta tables.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Systems = Annotated[list[str] | None, typer.Argument(help="Systems to run; all if none is named.")]
+LakeFolder = Annotated[str, typer.Option("--lake", help="Folder or URL of the lake.")]
+LandingFolder = Annotated[
+    str, typer.Option("--landing", help="Folder or URL that holds <system>/<source>/.")
+]
+AsOf = Annotated[str, typer.Option("--as-of", help="The run's logical date, YYYY-MM-DD.")]
+Conf = Annotated[
+    Path | None, typer.Option("--conf", help="A TOML file that overrides conf/policy.toml.")
+]
+FullRefresh = Annotated[bool, typer.Option("--full-refresh", help="Rebuild every table from raw.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
+JsonLogs = Annotated[
+    bool, typer.Option("--json-logs", help="Print events as JSON lines, for schedulers.")
+]
+LogLevel = Annotated[str, typer.Option("--log-level", help="Level of Spark's own log.")]
+
+
+@app.command()
+def run(
+    landing: LandingFolder,
+    lake: LakeFolder,
+    as_of: AsOf,
+    systems: Systems = None,
+    conf: Conf = None,
+    full_refresh: FullRefresh = False,
+    results: Annotated[
+        Path | None, typer.Option("--results", help="Where to write run_results.json as well.")
+    ] = None,
+    quiet: Quiet = False,
+    json_logs: JsonLogs = False,
+    log_level: LogLevel = "OFF",
+) -> None:
+    """Load what has landed and bring every table up to date."""
+    day, policy, names = _date(as_of), load_policy(conf), chosen_systems(systems or [])
+    teller = telling.Teller(quiet=quiet, json_logs=json_logs)
+    with _lake(lake, log_level, teller) as opened, Lease(opened.storage, opened.root):
+        folder = Landing(opened, landing)
+        result = execute(opened, folder, policy, names, day, teller, full_refresh)
+    if results is not None:
+        results.write_text(ops.results_json(result), encoding="utf-8")
+    teller.summary(result)
+    raise typer.Exit(result.exit_code)
+
+
+def execute(
+    lake: Lake,
+    landing: Landing,
+    policy: Policy,
+    systems: tuple[str, ...],
+    as_of: date,
+    teller: telling.Teller,
+    full_refresh: bool = False,
+) -> RunResult:
+    """One run, told as it goes; leaves run_results.json in the lake."""
+    with teller.progress() as report:
+        result = Run(lake, policy, systems, as_of, full_refresh, report).execute(landing)
+    text = ops.results_json(result)
+    lake.storage.write_text(ops.results_path(lake, result.run_id), text)
+    return result
+
+
+@app.command()
+def plan(
+    lake: LakeFolder,
+    as_of: AsOf,
+    systems: Systems = None,
+    landing: Annotated[
+        str | None, typer.Option("--landing", help="Also list the files that wait there.")
+    ] = None,
+    conf: Conf = None,
+    full_refresh: FullRefresh = False,
+    log_level: LogLevel = "OFF",
+) -> None:
+    """Say what a run would do, and why, without doing it."""
+    day, policy, names = _date(as_of), load_policy(conf), chosen_systems(systems or [])
+    teller = telling.Teller()
+    with _lake(lake, log_level, teller) as opened:
+        planned = Run(opened, policy, names, day, full_refresh)
+        waiting = Landing(opened, landing).waiting_by_source(names) if landing else {}
+        teller.plans(planned.plans(), waiting)
+
+
+@app.command()
+def status(lake: LakeFolder, log_level: LogLevel = "OFF") -> None:
+    """Show the last run, and each table's freshness, version and rows."""
+    teller = telling.Teller()
+    with _lake(lake, log_level, teller) as opened:
+        if not opened.storage.is_folder(opened.root):
+            raise UsageError(f"there is no lake at {opened.root}. varve run makes one.")
+        teller.status(ops.status(opened))
+
+
+@app.command()
+def describe(
+    table: Annotated[str, typer.Argument(help="A table: name, system.name or layer.system.name.")],
+) -> None:
+    """Print a table's contract: grain, columns, sources, and where its code is."""
+    telling.Teller().contract(table)
+
+
+@app.command()
+def docs(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("DATA_DICTIONARY.md"),
+    check: Annotated[bool, typer.Option("--check", help="Only say whether it is stale.")] = False,
+) -> None:
+    """Write the data dictionary from the contracts."""
+    from jobs.dictionary import dictionary
+
+    text = dictionary()
+    if check:
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            raise UsageError(f"{file} is not what the contracts say. Write it anew: make docs.")
+        return
+    file.write_text(text, encoding="utf-8")
+    typer.echo(f"wrote {file}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--folder", help="Where to lay the landing and the lake.")
+    ] = Path("demo"),
+    users: Annotated[int, typer.Option(min=50, help="People who know the shop.")] = 3000,
+    days: Annotated[int, typer.Option(min=1, help="Days of events.")] = 12,
+    seed: Annotated[int, typer.Option(help="Another seed, other events.")] = 1,
+    log_level: LogLevel = "OFF",
+) -> None:
+    """Make sample files, load the first week in one run and the rest day by day."""
+    from jobs.demo import prepare_folder, run_demo
+
+    prepare_folder(folder)
+    teller = telling.Teller()
+    with _lake(str(folder / "lake"), log_level, teller) as opened:
+        run_demo(opened, folder / "landing", teller, users=users, days=days, seed=seed)
+
+
+@contextmanager
+def _lake(root: str, log_level: str, teller: telling.Teller) -> Iterator[Lake]:
+    """The lake, in a session that ends with the block."""
+    if not under_spark_submit() and shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        raise UsageError(
+            "no Java is on the path. Install Java 17 and set JAVA_HOME, or put java on the path."
+        )
+    teller.event("starting Spark")
+    with _silent_start(log_level):
+        spark = build_session()
+    spark.sparkContext.setLogLevel(log_level)
+    try:
+        yield Lake(spark, root)
+    finally:
+        spark.stop()
+
+
+@contextmanager
+def _silent_start(log_level: str) -> Iterator[None]:
+    """Keep the JVM's start-up chatter off the terminal; an error is still told."""
+    if log_level != "OFF" or under_spark_submit():
+        yield
+        return
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--as-of {text!r} is no date. Write it as YYYY-MM-DD.") from error
+
+
+def main() -> None:
+    """Run a command; a known error is told in a sentence and has its own exit code."""
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)
+    json_logs = "--json-logs" in sys.argv
+    try:
+        app()
+    except VarveError as error:
+        if json_logs:
+            now = datetime.now(UTC).isoformat()
+            print(json.dumps({"time": now, "event": "error", "message": str(error)}))
+        else:
+            Console(stderr=True).print(f"varve: {error}", style="bold red", markup=False)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    # spark-submit jobs/run.py web … is short for varve run web ….
+    if under_spark_submit() and sys.argv[1:2] and sys.argv[1] not in {"run", "plan", "status"}:
+        sys.argv.insert(1, "run")
+    main()

@@ -1,0 +1,180 @@
+"""What the command tells: progress, summaries, plans and contracts, for people or as JSON."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from jobs.errors import UsageError
+from jobs.formats import LandedFile
+from jobs.inputs import Plan
+from jobs.runner import STEPS, RunResult
+from jobs.step import Step
+from schemas.catalog import find_tables
+from schemas.contract import Table, description, qualified_name
+
+COLOURS = {"written": "green", "failed": "bold red", "blocked": "bold red", "not_run": "yellow"}
+
+
+class Teller:
+    """Writes to standard output; ``json_logs`` as one JSON object a line."""
+
+    def __init__(self, quiet: bool = False, json_logs: bool = False) -> None:
+        self.quiet = quiet
+        self.json_logs = json_logs
+        self.console = Console(quiet=quiet or json_logs, highlight=False)
+
+    def event(self, event: str, **fields: Any) -> None:
+        """Something happened: a line of JSON where those are wanted, else a quiet line."""
+        if self.json_logs:
+            now = datetime.now(UTC).isoformat()
+            print(json.dumps({"time": now, "event": event, **fields}), flush=True)
+        elif not fields:
+            self.console.print(event, style="dim")
+
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[str], None]]:
+        """Tell which table is at work while the block runs."""
+        if self.json_logs or self.quiet or not self.console.is_terminal:
+            yield lambda text: self.event("step", table=text)
+            return
+        with self.console.status("starting") as shown:
+            yield lambda text: shown.update(f"[cyan]{text}")
+
+    def summary(self, result: RunResult) -> None:
+        """What the run did: a table for people, an event for schedulers."""
+        if self.json_logs:
+            from jobs.ops import results_json
+
+            self.event("run", **json.loads(results_json(result)))
+            return
+        for notice in result.notices:
+            self.console.print(f"note: {notice}", style="yellow", markup=False)
+        for load in result.loads:
+            self._load(load)
+        grid = Grid("table", "what", "rows", "quarantined", "seconds", "why", box=None)
+        for step in result.steps:
+            if step.outcome == "skipped":
+                continue
+            written = step.written
+            grid.add_row(
+                qualified_name(step.step.output),
+                step.outcome,
+                f"{written.rows_out:,}" if written.version is not None else "",
+                f"{written.rows_quarantined:,}" if written.rows_quarantined else "",
+                f"{step.seconds:.1f}",
+                step.reason,
+                style=COLOURS.get(step.outcome),
+            )
+        if grid.row_count:
+            self.console.print(grid)
+        for step in result.steps:
+            if step.error:
+                Console(stderr=True).print(
+                    f"varve: {step.error}", style="bold red", markup=False, highlight=False
+                )
+        self.console.print(_conclusion(result), markup=False)
+
+    def _load(self, load: Any) -> None:
+        name = f"{load.source.system}/{load.source.__name__.lower()}"
+        self.console.print(f"landed {name}: {len(load.files):,} files, {load.rows:,} rows")
+        for file in load.faulty:
+            self.console.print(f"  {file.name}: {file.fault}", style="yellow", markup=False)
+        if load.drift:
+            self.console.print(f"  drift: {', '.join(load.drift)}", style="yellow", markup=False)
+
+    def plans(self, plans: Sequence[Plan], waiting: Mapping[str, Sequence[LandedFile]]) -> None:
+        for name, files in waiting.items():
+            self.console.print(f"landing {name}: {len(files):,} new files")
+            for file in files[:20]:
+                self.console.print(f"  {file.name}", style="dim", markup=False)
+            if len(files) > 20:
+                self.console.print(f"  … and {len(files) - 20:,} more", style="dim")
+        if any(waiting.values()):
+            self.console.print("Steps on what is in raw already; new files touch more:")
+        grid = Grid("table", "what", "why", box=None)
+        for plan in plans:
+            grid.add_row(qualified_name(plan.step.output), plan.mode, plan.reason)
+        self.console.print(grid)
+
+    def status(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        grid = Grid("table", "version", "written", "rows", "newest day", box=None)
+        for row in rows:
+            grid.add_row(*[str(row[k]) for k in ("table", "version", "written", "rows", "newest")])
+        self.console.print(grid)
+
+    def contract(self, name: str) -> None:
+        """Print the contract of a table, of whatever layer if several have the name."""
+        tables = find_tables(name)
+        if not tables:
+            raise UsageError(
+                f"there is no table {name!r}. varve describe takes a name as in "
+                "DATA_DICTIONARY.md, for example fct_sessions or web.fct_sessions."
+            )
+        for table in tables:
+            self._contract(table)
+
+    def _contract(self, table: type[Table]) -> None:
+        self.console.print(qualified_name(table), style="bold")
+        self.console.print(description(table), markup=False)
+        self.console.print(f"grain: {', '.join(table.grain) or '(as landed)'}")
+        if table.partitioned_by:
+            self.console.print(f"partitioned by: {table.partitioned_by[0]}")
+        step = step_of(table)
+        if step is not None:
+            sources = ", ".join(qualified_name(source) for source in step.inputs)
+            self.console.print(f"made of: {sources}")
+            self.console.print(f"made by: {code_place(step.transform)}", markup=False)
+            if step.update:
+                self.console.print(
+                    f"kept up to date by: {code_place(step.update.transform)}", markup=False
+                )
+            for audit in step.audits:
+                doc = " ".join((audit.failures.__doc__ or "").split())
+                self.console.print(f"audit {audit.name}: fails on: {doc}", markup=False)
+        for check in table.checks:
+            self.console.print(f"check {check.name}: {check.predicate}", markup=False)
+        grid = Grid("column", "type", "required", "privacy", "meaning", box=None)
+        for column, about in table.columns.items():
+            grid.add_row(
+                column,
+                about.type.simpleString(),
+                "yes" if about.required else "",
+                about.privacy.value if about.privacy else "",
+                about.meaning,
+            )
+        self.console.print(grid)
+
+
+def step_of(table: type[Table]) -> Step | None:
+    """The step that writes the table; None for raw, quarantine and ops."""
+    for steps in STEPS.values():
+        for step in steps:
+            if step.output is table:
+                return step
+    return None
+
+
+def code_place(function: Callable[..., Any]) -> str:
+    """file:line of a function, below the project where it lies there."""
+    file = Path(inspect.getsourcefile(function) or "")
+    line = inspect.getsourcelines(function)[1]
+    project = Path(__file__).resolve().parent.parent
+    shown = file.relative_to(project) if file.is_relative_to(project) else file
+    return f"{shown}:{line}"
+
+
+def _conclusion(result: RunResult) -> str:
+    if result.exit_code:
+        return f"run {result.run_id} did not finish: exit code {result.exit_code}"
+    if not result.changed:
+        return f"nothing new; nothing was written ({result.seconds:.1f} s)"
+    return f"release {result.release_id} as of {result.as_of} ({result.seconds:.1f} s)"

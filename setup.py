@@ -1,0 +1,55 @@
+"""Varve's packages, what they need, and the varve command."""
+
+from pathlib import Path
+
+from setuptools import setup
+
+setup(
+    name="varve",
+    version="0.1.0",
+    description="A Spark batch pipeline that lays down a company's analytics as Delta tables",
+    long_description=Path("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=[
+        "conf",
+        "jobs",
+        "schemas",
+        "transforms",
+        "transforms.techniques",
+        "transforms.web",
+    ],
+    package_data={"conf": ["*.toml", "*.conf"]},
+    install_requires=[
+        # The Python packages and the jar named in conf/ are one set: raise them together.
+        "pyspark==4.2.0",
+        "delta-spark==4.4.0",
+        "crawler-user-agents>=1.67,<2",
+        "pydantic>=2.10,<3",
+        "rich>=14,<16",
+        "typer>=0.20,<1",
+    ],
+    extras_require={
+        "dev": [
+            "chispa>=0.12,<1",
+            "deltalake>=1.6,<2",
+            "duckdb>=1.4,<3",
+            "hypothesis>=6.100,<7",
+            "matplotlib>=3.10,<4",
+            "mypy>=2.4,<3",
+            "nbclient>=0.11,<1",
+            "nbformat>=5.10,<6",
+            "ipykernel>=7,<8",
+            "numpy>=2,<3",
+            # PySpark 4.2 does not take pandas 3 yet.
+            "pandas>=2.2,<3",
+            "polars>=2,<3",
+            "psutil>=7,<8",
+            "pyarrow>=22,<27",
+            "pytest>=9,<10",
+            "ruff>=0.17,<0.18",
+        ]
+    },
+    entry_points={"console_scripts": ["varve = jobs.run:main"]},
+)
