@@ -32,7 +32,7 @@ def audit(step: Step, result: DataFrame, inputs: Inputs, findings: Findings) -> 
         for name, failing in named
     ]
     rows = reduce(DataFrame.union, counted).collect()
-    findings.update({name: failures for name, failures in rows})
+    findings.update((name, failures) for name, failures in rows)
     failed = {name: count for name, count in findings.items() if count}
     if failed:
         told = ", ".join(f"{name} ({count} failing)" for name, count in failed.items())

@@ -16,7 +16,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.lake import Commit, Lake, days_predicate, row_hash, sql_values
+from jobs.lake import Commit, Lake, days_predicate, held, row_hash, sql_values
 from jobs.step import (
     Carried,
     Changes,
@@ -194,16 +194,12 @@ class Inputs:
                 self._changes[table] = self.lake.empty(table).withColumn("change", F.lit(1))
             else:
                 before, after = self._before_and_after(table)
-                self._changes[table] = _difference(table, before, after).persist()
+                self._changes[table] = held(_difference(table, before, after))
         return self._changes[table]
 
     @property
     def changed_tables(self) -> frozenset[type[Table]]:
         return frozenset(t for t in self.step.inputs if self._partitions(t))
-
-    def release(self) -> None:
-        for frame in self._changes.values():
-            frame.unpersist()
 
     def _days_needed(self, read: Days) -> str:
         """A predicate for the input days on which the touched output days depend."""

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
@@ -250,7 +250,7 @@ class Lake:
         lets Delta skip files.
         """
         keys = " AND ".join(f"t.{name} = s.{name}" for name in table.grain)
-        values = {name: f"s.{name}" for name in table.columns}
+        values: dict[str, str | Column] = {name: f"s.{name}" for name in table.columns}
         config = "spark.databricks.delta.commitInfo.userMetadata"
         self.spark.conf.set(config, self._mark(table, progress))
         try:
@@ -341,6 +341,15 @@ def days_predicate(column: str, days: Sequence[object]) -> str:
     return (
         f"{column} IN ({', '.join(f'DATE{sql_values([day])}' for day in sorted(map(str, days)))})"
     )
+
+
+def held(frame: DataFrame) -> DataFrame:
+    """The frame computed once. Plans built on it start from its rows.
+
+    A cache would not do: every plan on a cached frame is still compared with the
+    whole plan that made it, which for small data costs more than the work.
+    """
+    return frame.localCheckpoint(eager=True)
 
 
 def row_hash(columns: Sequence[str]) -> Any:

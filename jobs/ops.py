@@ -28,7 +28,7 @@ def last_release(lake: Lake) -> dict[str, int]:
     releases = lake.read(Releases)
     newest = releases.agg(F.max("release_id")).collect()[0][0]
     rows = releases.where(F.col("release_id") == newest).select("table_name", "version").collect()
-    return {name: version for name, version in rows}
+    return dict(tuple(row) for row in rows)
 
 
 def record(lake: Lake, result: RunResult) -> None:

@@ -12,12 +12,11 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.inputs import Inputs
-from jobs.lake import Lake, Progress, days_predicate, nullable, row_hash
+from jobs.lake import Lake, Progress, days_predicate, held, nullable, row_hash
 from jobs.step import AddToDays, Step, bind
 from jobs.writes import Written
 from schemas.contract import Table, struct_type
@@ -48,7 +47,7 @@ def run_staging(
     [raw] = inputs.frames(step.reads)
     due = None
     if not inputs.is_full and lake.version(how.quarantine) is not None:
-        due = due_rows(lake, how, settings["as_of"]).persist()
+        due = held(due_rows(lake, how, settings["as_of"]))
         if not due.isEmpty():
             raw = raw.unionByName(_landed_again(due, raw_table), allowMissingColumns=True)
         else:
@@ -57,11 +56,7 @@ def run_staging(
     if inputs.is_full:
         return _rebuild(lake, step, how, judged, progress)
     columns = dict.fromkeys([*step.output.columns, *how.quarantine.columns, "broken"])
-    held = judged.select(*columns).persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        return _follow(lake, step, how, held, due, progress)
-    finally:
-        held.unpersist()
+    return _follow(lake, step, how, held(judged.select(*columns)), due, progress)
 
 
 def _good(step: Step, judged: DataFrame) -> DataFrame:
@@ -120,14 +115,11 @@ def _landed_again(due: DataFrame, raw_table: type[Table]) -> DataFrame:
 def _rebuild(
     lake: Lake, step: Step, how: AddToDays, judged: DataFrame, progress: Progress
 ) -> Written:
-    bad = _bad(how, judged).coalesce(1).persist(StorageLevel.MEMORY_AND_DISK)
+    bad = held(_bad(how, judged).coalesce(1))
     quarantined = 0
-    try:
-        if not bad.isEmpty() or lake.version(how.quarantine) is not None:
-            version = lake.replace(how.quarantine, bad, progress)
-            quarantined = lake.rows_written(how.quarantine, version).get("numOutputRows", 0)
-    finally:
-        bad.unpersist()
+    if not bad.isEmpty() or lake.version(how.quarantine) is not None:
+        version = lake.replace(how.quarantine, bad, progress)
+        quarantined = lake.rows_written(how.quarantine, version).get("numOutputRows", 0)
     version = lake.replace(step.output, how.keep(_good(step, judged)), progress)
     rows = lake.rows_written(step.output, version).get("numOutputRows", 0)
     return Written(version=version, rows_out=rows, rows_quarantined=quarantined)
@@ -141,18 +133,14 @@ def _follow(
     due: DataFrame | None,
     progress: Progress,
 ) -> Written:
-    bad = _bad(how, judged).persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        quarantined = _add_to_quarantine(lake, how.quarantine, bad, progress)
-        written = _add_to_days(lake, step.output, how, _good(step, judged), progress)
-        if due is None:
-            return replace(written, rows_quarantined=quarantined)
-        again = bad.select("record_id")
-        gone = due.join(again, on="record_id", how="left_anti")
-        lake.merge(how.quarantine, gone.withColumn("change", F.lit("delete")), progress)
-        return replace(written, rows_quarantined=quarantined, rows_recovered=due.count())
-    finally:
-        bad.unpersist()
+    bad = held(_bad(how, judged))
+    quarantined = _add_to_quarantine(lake, how.quarantine, bad, progress)
+    written = _add_to_days(lake, step.output, how, _good(step, judged), progress)
+    if due is None:
+        return replace(written, rows_quarantined=quarantined)
+    gone = due.join(bad.select("record_id"), on="record_id", how="left_anti")
+    lake.merge(how.quarantine, gone.withColumn("change", F.lit("delete")), progress)
+    return replace(written, rows_quarantined=quarantined, rows_recovered=due.count())
 
 
 def _add_to_quarantine(lake: Lake, table: type[Table], bad: DataFrame, progress: Progress) -> int:
@@ -163,19 +151,15 @@ def _add_to_quarantine(lake: Lake, table: type[Table], bad: DataFrame, progress:
         version = lake.append(table, bad.coalesce(1), progress)
         return lake.rows_written(table, version).get("numOutputRows", 0)
     known = lake.read(table).select("record_id", F.col("landed_file").alias("known_file"))
-    fresh = (
+    fresh = held(
         bad.join(known, on="record_id", how="left")
         .where("known_file IS NULL OR landed_file < known_file")
         .withColumn("change", F.lit("upsert"))
-        .persist()
     )
-    try:
-        if fresh.isEmpty():
-            return 0
-        version = lake.merge(table, fresh, progress)
-        return lake.rows_written(table, version).get("numTargetRowsInserted", 0)
-    finally:
-        fresh.unpersist()
+    if fresh.isEmpty():
+        return 0
+    version = lake.merge(table, fresh, progress)
+    return lake.rows_written(table, version).get("numTargetRowsInserted", 0)
 
 
 def _add_to_days(
@@ -188,7 +172,7 @@ def _add_to_days(
     if stored.isEmpty():
         kept, changed = how.keep(good), days
     else:
-        kept = how.keep(stored.unionByName(good))
+        kept = held(how.keep(stored.unionByName(good)))
         columns = list(table.columns)
         on = [*table.grain, day, "row_hash"]
         new = kept.select(*table.grain, day, row_hash(columns).alias("row_hash"))

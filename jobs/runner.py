@@ -223,25 +223,22 @@ class Run:
             run_id=self.result.run_id,
             as_of=str(self.result.as_of),
         )
-        try:
-            if isinstance(step.write, AddToDays):
-                return run_staging(self.lake, step, inputs, progress, settings)
-            follows = step.update if step.update and not inputs.is_full else None
-            transform = follows.transform if follows else step.transform
-            if follows:
-                settings["first_touched_day"] = inputs.first_touched_day
-            frames = inputs.frames(follows.reads if follows else step.reads)
-            result = transform(*frames, **bind(transform, settings))
-            return write(
-                self.lake,
-                step,
-                result,
-                inputs,
-                progress,
-                lambda frame: audit(step, frame, inputs, findings),
-            )
-        finally:
-            inputs.release()
+        if isinstance(step.write, AddToDays):
+            return run_staging(self.lake, step, inputs, progress, settings)
+        follows = step.update if step.update and not inputs.is_full else None
+        transform = follows.transform if follows else step.transform
+        if follows:
+            settings["first_touched_day"] = inputs.first_touched_day
+        frames = inputs.frames(follows.reads if follows else step.reads)
+        result = transform(*frames, **bind(transform, settings))
+        return write(
+            self.lake,
+            step,
+            result,
+            inputs,
+            progress,
+            lambda frame: audit(step, frame, inputs, findings),
+        )
 
 
 def _lost_history(error: Exception) -> bool:

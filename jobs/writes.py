@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.inputs import Inputs
-from jobs.lake import Lake, Progress, days_predicate, row_hash, sql_values
+from jobs.lake import Lake, Progress, days_predicate, held, row_hash, sql_values
 from jobs.step import MergeKeys, ReplaceDays, ReplaceKeysInDays, Step
 from schemas.contract import Table
 
@@ -54,12 +53,9 @@ def _replace_all(
     if step.is_large:
         audit(result)
         return _counted(lake, step.output, lake.replace(step.output, result, progress))
-    held = _few_files(step.output, result).persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        audit(held)
-        return _counted(lake, step.output, lake.replace(step.output, held, progress))
-    finally:
-        held.unpersist()
+    rows = held(_few_files(step.output, result))
+    audit(rows)
+    return _counted(lake, step.output, lake.replace(step.output, rows, progress))
 
 
 def _replace_days(
@@ -73,18 +69,15 @@ def _replace_days(
 ) -> Written:
     table = step.output
     days = days_predicate(how.day, inputs.touched_days)
-    held = result.where(days).persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        audit(held)
-        if table.partitioned_by:
-            version = lake.replace(table, held, progress, where=days)
-        else:
-            kept = lake.read(table).where(f"NOT ({days})")
-            whole = _few_files(table, kept.unionByName(held.select(*table.columns)))
-            version = lake.replace(table, whole, progress)
-        return _counted(lake, table, version)
-    finally:
-        held.unpersist()
+    rows = held(result.where(days))
+    audit(rows)
+    if table.partitioned_by:
+        version = lake.replace(table, rows, progress, where=days)
+    else:
+        kept = lake.read(table).where(f"NOT ({days})")
+        whole = _few_files(table, kept.unionByName(rows.select(*table.columns)))
+        version = lake.replace(table, whole, progress)
+    return _counted(lake, table, version)
 
 
 def _replace_keys_in_days(
@@ -101,20 +94,17 @@ def _replace_keys_in_days(
     day = table.partitioned_by[0]
     keys = F.broadcast(_touched_keys(step, how.by, inputs))
     stored = lake.read(table).where(f"{day} >= DATE'{inputs.first_touched_day}'")
-    held = result.persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        theirs = stored.join(keys, on=how.by, how="left_semi")
-        changed = _changed_rows(table, theirs, held).select(day).distinct()
-        days = sorted(row[0] for row in changed.collect())
-        if not days:
-            return Written()
-        where = days_predicate(day, days)
-        others = stored.where(where).join(keys, on=how.by, how="left_anti")
-        whole = held.where(where).select(*table.columns).unionByName(others)
-        audit(whole)
-        return _counted(lake, table, lake.replace(table, whole, progress, where=where))
-    finally:
-        held.unpersist()
+    rows = held(result)
+    theirs = stored.join(keys, on=how.by, how="left_semi")
+    changed = _changed_rows(table, theirs, rows).select(day).distinct()
+    days = sorted(row[0] for row in changed.collect())
+    if not days:
+        return Written()
+    where = days_predicate(day, days)
+    others = stored.where(where).join(keys, on=how.by, how="left_anti")
+    whole = rows.where(where).select(*table.columns).unionByName(others)
+    audit(whole)
+    return _counted(lake, table, lake.replace(table, whole, progress, where=where))
 
 
 def _merge_keys(
@@ -130,17 +120,13 @@ def _merge_keys(
     table = step.output
     keys = _touched_keys(step, how.by, inputs)
     stored = lake.read(table).join(F.broadcast(keys), on=how.by, how="left_semi")
-    held = result.persist(StorageLevel.MEMORY_AND_DISK)
-    changes = _changed_rows(table, stored, held).persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        audit(held)
-        if changes.isEmpty():
-            return Written()
-        version = lake.merge(table, changes, progress, _bound(table, changes, stored))
-        return _counted(lake, table, version)
-    finally:
-        changes.unpersist()
-        held.unpersist()
+    rows = held(result)
+    changes = held(_changed_rows(table, stored, rows))
+    audit(rows)
+    if changes.isEmpty():
+        return Written()
+    version = lake.merge(table, changes, progress, _bound(table, changes, stored))
+    return _counted(lake, table, version)
 
 
 def _touched_keys(step: Step, by: str, inputs: Inputs) -> DataFrame:

@@ -6,6 +6,8 @@ to touches; marts add up days.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from schemas.contract import (
     BIGINT,
     BOOLEAN,
@@ -76,7 +78,7 @@ class StgEvents(Table):
     user_agent = Column(STRING, "The browser's user agent.", privacy=Privacy.NETWORK)
     grain = ("event_id",)
     partitioned_by = ("event_date",)
-    skipping = ("event_ts", "user_id")
+    skipping: ClassVar[tuple[str, ...]] = ("event_ts", "user_id")
 
 
 QuarantinedEvents = quarantine_table(StgEvents)

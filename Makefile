@@ -1,0 +1,43 @@
+# Varve's commands. Each line with two hash signs is told by make help.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install demo test proof check docs package clean
+.DEFAULT_GOAL := help
+
+help: ## Tell what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+$(BIN)/varve: setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+install: $(BIN)/varve ## Install into a local virtual environment
+
+demo: install ## Make sample files, run the daily job over them, tell what was built
+	$(BIN)/varve demo
+
+test: install ## Run the tests
+	$(BIN)/python -m pytest
+
+proof: install ## Run the slower proofs: convergence, kill, oracle, cluster
+	$(BIN)/python -m pytest -m proof
+
+check: install ## Lint, types, and whether the data dictionary is up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/varve docs --check
+
+docs: install ## Write the data dictionary from the contracts
+	$(BIN)/varve docs
+
+package: install ## Build dist/varve.zip for spark-submit --py-files
+	$(BIN)/python -m jobs.package dist/varve.zip
+
+clean: ## Remove what was built
+	rm -rf $(VENV) build dist demo *.egg-info

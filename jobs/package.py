@@ -1,0 +1,28 @@
+"""The zip for ``spark-submit --py-files``: Varve's packages and conf/."""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from pathlib import Path
+
+PACKAGES = ("conf", "jobs", "schemas", "transforms")
+ENDINGS = {".py", ".toml", ".conf"}
+
+
+def package(target: Path) -> Path:
+    """Write the zip, the same bytes for the same files."""
+    root = Path(__file__).resolve().parent.parent
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in PACKAGES:
+            for file in sorted((root / name).rglob("*")):
+                if file.suffix in ENDINGS:
+                    entry = zipfile.ZipInfo(str(file.relative_to(root)), (1980, 1, 1, 0, 0, 0))
+                    entry.compress_type = zipfile.ZIP_DEFLATED
+                    archive.writestr(entry, file.read_bytes())
+    return target
+
+
+if __name__ == "__main__":
+    print(package(Path(sys.argv[1])))

@@ -1,0 +1,81 @@
+"""Small landing files for tests, and a lake's tables as comparable values."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from jobs.lake import Lake
+from jobs.landing import Landing
+from jobs.runner import Run, RunResult
+from jobs.settings import Policy, load_policy
+from schemas import web
+from schemas.contract import Table, qualified_name
+
+COLUMNS = (
+    "client_id",
+    "page_url",
+    "referrer",
+    "timestamp",
+    "event_name",
+    "event_data",
+    "user_agent",
+)
+BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/133.0"
+
+
+def event(user: str, at: str, name: str = "page_viewed", **others: str) -> dict[str, str]:
+    """One event as a tracker writes it; ``at`` is ISO 8601."""
+    url = "https://shop.example/"
+    values = {"client_id": user, "page_url": url, "timestamp": at, "event_name": name}
+    return {**values, "user_agent": BROWSER, **others}
+
+
+def write_csv(
+    file: Path, rows: Iterable[Mapping[str, str]], columns: Iterable[str] = COLUMNS
+) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(columns), restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def run_web(
+    lake: Lake,
+    landing: Path,
+    as_of: date,
+    *,
+    policy: Policy | None = None,
+    full_refresh: bool = False,
+) -> RunResult:
+    """One run of web over what stands in ``landing``; fails the test where the run fails."""
+    run = Run(lake, policy or load_policy(), ["web"], as_of, full_refresh)
+    result = run.execute(Landing(lake, str(landing)))
+    assert result.exit_code == 0, [step.error for step in result.steps if step.error]
+    return result
+
+
+COMPARED = tuple(t for t in web.TABLES if t is not web.RawEvents)
+
+
+def contents(lake: Lake, tables: Iterable[type[Table]] = COMPARED) -> dict[str, list[Any]]:
+    """Every table's rows in an order of their own; a table that is not there has none.
+
+    The name of the file that a quarantined record was first seen in is left
+    out, as it says how a record came and not what it is.
+    """
+    found = {}
+    for table in tables:
+        frame = lake.read(table)
+        if table is web.QuarantinedEvents:
+            frame = frame.select("record_id", "reasons", "due_date")
+        found[qualified_name(table)] = sorted(map(str, frame.collect()))
+    return found
+
+
+def versions(lake: Lake) -> dict[str, int | None]:
+    return {qualified_name(table): lake.version(table) for table in web.TABLES}

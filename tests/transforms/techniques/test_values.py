@@ -1,0 +1,104 @@
+"""Dedupe, rules, instants, robots and money."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from random import Random
+
+import pytest
+from chispa import assert_df_equality
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from transforms.techniques.bots import with_is_bot
+from transforms.techniques.dedupe import first_per_key
+from transforms.techniques.money import money_sum, spread_money
+from transforms.techniques.quality import blank_to_null, broken_rules, instant
+
+
+def test_the_latest_record_wins_and_ties_have_one_winner_in_any_order(spark: SparkSession) -> None:
+    """Case 13."""
+    rows = [("s", "10:00", "x"), ("s", "10:05", "y"), ("s", "10:05", "z"), ("t", "10:00", None)]
+    winners = []
+    for seed in range(3):
+        shuffled = Random(seed).sample(rows, len(rows))
+        frame = spark.createDataFrame(shuffled, "session_id string, at string, value string")
+        kept = first_per_key(frame, keys=("session_id",), order=(F.col("at").desc(),))
+        winners.append(sorted(map(tuple, kept.collect())))
+    assert winners[0] == winners[1] == winners[2]
+    assert [row[1] for row in winners[0]] == ["10:05", "10:00"]
+
+
+def test_every_broken_rule_is_named_and_an_unknown_is_kept(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([(1,), (None,), (9,)], "n int").select(
+        "n", broken_rules({"low": F.col("n") > 0, "high": F.col("n") > 5}).alias("broken")
+    )
+    expected = spark.createDataFrame(
+        [(1, ["low"]), (None, []), (9, ["low", "high"])], "n int, broken array<string>"
+    )
+    assert_df_equality(frame, expected, ignore_nullable=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2025-02-23T00:00:01.750Z", datetime(2025, 2, 23, 0, 0, 1, 750000)),
+        ("2025-02-23 02:00:00+02:00", datetime(2025, 2, 23)),
+        ("2025-02-23T00:00:01", datetime(2025, 2, 23, 0, 0, 1)),
+        ("1740268801750", datetime(2025, 2, 23, 0, 0, 1, 750000)),
+        ("2025", None),
+        ("1740268801", None),
+        ("yesterday", None),
+        ("2025-13-01T00:00:00Z", None),
+        (None, None),
+    ],
+)
+def test_an_instant_is_iso_or_milliseconds_and_nothing_else(
+    spark: SparkSession, text: str | None, expected: datetime | None
+) -> None:
+    frame = spark.createDataFrame([(text,)], "text string")
+    shown = F.date_format(instant(F.col("text")), "yyyy-MM-dd HH:mm:ss.SSSSSS")
+    [row] = frame.select(shown).collect()
+    assert row[0] == (expected.strftime("%Y-%m-%d %H:%M:%S.%f") if expected else None)
+
+
+def test_blank_is_null(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([("",), ("  ",), (" a ",)], "t string")
+    assert [r[0] for r in frame.select(blank_to_null("t")).collect()] == [None, None, " a "]
+
+
+def test_robots_are_told_by_words_and_by_expressions(spark: SparkSession) -> None:
+    agents = [("Googlebot/2.1",), ("curl 8",), ("Mozilla",), (None,), ("googlebot/2",)]
+    frame = spark.createDataFrame(agents, "ua string")
+    marked = with_is_bot(frame, user_agent="ua", bot_patterns=[r"Googlebot\/", r"^curl\s\d"])
+    assert {r.ua: r.is_bot for r in marked.collect()} == {
+        "Googlebot/2.1": True,
+        "curl 8": True,
+        "Mozilla": False,
+        None: False,
+        "googlebot/2": False,
+    }
+
+
+def test_parts_sum_to_the_whole_to_the_cent(spark: SparkSession) -> None:
+    random = Random(7)
+    rows = []
+    for whole in range(60):
+        amount = Decimal(random.randint(-99999, 99999)) / 100
+        weights = [random.random() for _ in range(random.randint(1, 7))]
+        rows += [(whole, str(i), amount, w / sum(weights)) for i, w in enumerate(weights)]
+    frame = spark.createDataFrame(
+        rows, "whole int, part string, amount decimal(18,2), share double"
+    )
+    spread = spread_money(
+        frame, amount="amount", share="share", whole=("whole",), order=("part",), name="money"
+    )
+    sums = spread.groupBy("whole").agg(F.sum("money").alias("s"), F.max("amount").alias("a"))
+    assert sums.where("s <> a").count() == 0
+    assert spread.where("abs(money - amount * share) > 0.01").count() == 0
+
+
+def test_a_sum_of_no_money_is_zero(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([(None,)], "m decimal(18,2)")
+    assert frame.agg(money_sum("m")).collect()[0][0] == Decimal("0.00")
