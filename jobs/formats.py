@@ -76,8 +76,6 @@ def inspect(
 
 
 def _inspect_one(spark: SparkSession, storage: Storage, file: LandedFile) -> LandedFile:
-    if file.size == 0:
-        return replace(file, fault="empty_file")
     if file.kind == "parquet":
         try:
             return replace(file, columns=tuple(spark.read.parquet(file.url).schema.names))

@@ -64,7 +64,10 @@ class Landing:
             self._loaded.setdefault((system, source), {})[name, size, modified] = load_id
 
     def waiting(self, source: type[Source]) -> list[LandedFile]:
-        """The files of a source that are not loaded yet, in order of name."""
+        """The files of a source that are not loaded yet, in order of name.
+
+        A file without a byte is not there yet: Spark's listing passes it over.
+        """
         folder = f"{self.root}/{source.system}/{table_name(source)}"
         if not self.lake.storage.is_folder(folder):
             return []

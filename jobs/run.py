@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 # spark-submit puts only this file's folder on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -20,7 +19,7 @@ import typer
 from rich.console import Console
 
 from jobs import ops, telling
-from jobs.errors import UsageError, VarveError
+from jobs.errors import SPARK_ERRORS, StepFailed, UsageError, VarveError
 from jobs.lake import Lake
 from jobs.landing import Landing
 from jobs.lease import Lease
@@ -174,7 +173,7 @@ def demo(
 @contextmanager
 def _lake(root: str, log_level: str, teller: telling.Teller) -> Iterator[Lake]:
     """The lake, in a session that ends with the block."""
-    if not under_spark_submit() and shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+    if not under_spark_submit() and not (shutil.which("java") or os.environ.get("JAVA_HOME")):
         raise UsageError(
             "no Java is on the path. Install Java 17 and set JAVA_HOME, or put java on the path."
         )
@@ -214,16 +213,25 @@ def _date(text: str) -> date:
 def main() -> None:
     """Run a command; a known error is told in a sentence and has its own exit code."""
     logging.getLogger("py4j").setLevel(logging.CRITICAL)
-    json_logs = "--json-logs" in sys.argv
     try:
         app()
     except VarveError as error:
-        if json_logs:
-            now = datetime.now(UTC).isoformat()
-            print(json.dumps({"time": now, "event": "error", "message": str(error)}))
-        else:
-            Console(stderr=True).print(f"varve: {error}", style="bold red", markup=False)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
+    except SPARK_ERRORS as error:
+        _fail(
+            f"Spark failed with {type(error).__name__} outside any step. Nothing half done is "
+            "left; run again, with --log-level ERROR to see Spark's own log, which may quote rows.",
+            StepFailed.exit_code,
+        )
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
+    if "--json-logs" in sys.argv:
+        telling.Teller(json_logs=True).event("error", message=message)
+    else:
+        console = Console(stderr=True, soft_wrap=True, highlight=False)
+        console.print(f"varve: {message}", style="bold red", markup=False)
+    sys.exit(exit_code)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def write_csv(
 ) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(columns), restval="")
+        writer = csv.DictWriter(stream, list(columns), restval="", extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
 

@@ -1,0 +1,192 @@
+"""What bad input gets: a message that says what, where and what to do, and its exit code."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from delta.tables import DeltaTable
+from pyspark.sql import SparkSession
+
+from jobs import formats
+from jobs.errors import LeaseHeld, UsageError, VersionMismatch
+from jobs.lake import Lake
+from jobs.landing import Landing
+from jobs.lease import Lease
+from jobs.settings import load_policy
+from schemas import web
+from tests.landing_files import COLUMNS, event, run_web, write_csv
+
+CANARY = "canary@example.com"
+
+
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "jobs.run", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "crm", "--landing", "x", "--lake", "y", "--as-of", "2025-01-01"], "no system"),
+        (["run", "web", "--landing", "x", "--lake", "y", "--as-of", "1.1.25"], "YYYY-MM-DD"),
+        (["run", "web", "--lake", "y", "--as-of", "2025-01-01"], "--landing"),
+        (["describe", "fct_sesions"], "no table"),
+        (
+            ["run", "--landing", "x", "--lake", "y", "--as-of", "2025-01-01", "--conf", "no.toml"],
+            "no.toml",
+        ),
+    ],
+)
+def test_a_wrong_call_is_told_and_exits_with_2(arguments: list[str], told: str) -> None:
+    done = command(*arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_java_the_message_says_so() -> None:
+    run = ["run", "--landing", "x", "--lake", "y", "--as-of", "2025-01-01"]
+    done = command(*run, PATH="/nonexistent", JAVA_HOME="")
+    assert done.returncode == 2
+    assert "Java 17" in done.stderr
+
+
+def test_settings_out_of_range_or_unknown_are_errors(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    for text, told in (
+        ("[web]\nsession_gap_minutes = 0", "session_gap_minutes"),
+        ("[web]\nsession_gap = 30", "session_gap"),
+        ('reporting_time_zone = "Mars"', "Mars"),
+        ("[web", "TOML"),
+    ):
+        file.write_text(text)
+        with pytest.raises(UsageError, match=told):
+            load_policy(file)
+
+
+def test_a_landing_folder_that_is_not_there(spark: SparkSession, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        Landing(Lake(spark, str(tmp_path / "lake")), str(tmp_path / "nowhere"))
+
+
+@pytest.fixture(scope="module")
+def faulty(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, dict]:
+    """A landing of one good file and one of each bad kind, loaded in one run."""
+    folder = tmp_path_factory.mktemp("faulty")
+    events = folder / "landing/web/events"
+    good = [event("u1", "2025-03-01T10:00:00Z"), event("u2", "2025-03-01T11:00:00Z")]
+    write_csv(events / "a folder/good + well.csv", good)
+    write_csv(events / "no_timestamp.csv", good, [c for c in COLUMNS if c != "timestamp"])
+    (events / "binary.csv").write_bytes(bytes(range(256)) * 10)
+    (events / "latin.csv").write_bytes("client_id,größe\n".encode("latin-1"))
+    (events / "cut.csv.gz").write_bytes(gzip.compress(b"client_id,page_url\n" * 9999)[:40])
+    (events / "corrupt.parquet").write_bytes(b"PAR1 not really")
+    (events / "array.json").write_text("[\n" + json.dumps(good[0]) + "\n]")
+    (events / "notes.txt").write_text("no data")
+    lines = [json.dumps({**good[0], "timestamp": 1740823200000, "extra": {"a": 1}}), '{"client_id"']
+    (events / "lines.jsonl").write_text("\n".join(lines))
+    text = ",".join(COLUMNS) + f"\nu3,too,few,{CANARY}\n" + "u4," * 9 + "\n"
+    (events / "malformed.csv").write_text(text)
+    lake = Lake(spark, str(folder / "lake"))
+    result = run_web(lake, folder / "landing", date(2025, 3, 1))
+    from jobs.ops import results_json
+
+    return lake, json.loads(results_json(result))
+
+
+def test_each_bad_file_is_quarantined_as_a_file_with_its_reason(
+    faulty: tuple[Lake, dict],
+) -> None:
+    """Case 48: everything else loads, and the run says so."""
+    lake, results = faulty
+    [landing] = results["landing"]
+    names = {Path(name).name: fault for name, fault in landing["faulty_files"].items()}
+    assert names == {
+        "no_timestamp.csv": "missing_required_column:timestamp",
+        "binary.csv": "binary_file",
+        "latin.csv": "unreadable_header",
+        "cut.csv.gz": "unreadable_file",
+        "corrupt.parquet": "unreadable_file",
+        "array.json": "json_array_not_lines",
+    }
+    quarantined = lake.read(web.QuarantinedEvents).collect()
+    by_file = {Path(row.landed_file).name: row.reasons for row in quarantined}
+    assert {name: [fault] for name, fault in names.items()}.items() <= by_file.items()
+
+
+def test_malformed_lines_are_quarantined_whole_and_good_ones_load(
+    faulty: tuple[Lake, dict],
+) -> None:
+    lake, results = faulty
+    records = [
+        row.record
+        for row in lake.read(web.QuarantinedEvents).collect()
+        if row.reasons == ["malformed_line"]
+    ]
+    assert len(records) == 3
+    assert any(CANARY in record for record in records)
+    users = {row.user_id for row in lake.read(web.StgEvents).collect()}
+    assert users == {"u1", "u2"}
+    assert lake.read(web.StgEvents).count() == 3
+    raw = lake.read(web.RawEvents).where("unknown_columns IS NOT NULL").collect()
+    assert [row.unknown_columns for row in raw] == ['{"extra":"{\\"a\\":1}"}']
+    files = {row.landed_file for row in lake.read(web.RawEvents).collect()}
+    assert "web/events/a folder/good + well.csv" in files
+    assert CANARY not in json.dumps(results)
+
+
+def test_a_line_too_long_is_a_fault_of_its_file(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(formats, "MAX_LINE_BYTES", 1000)
+    file = tmp_path / "landing/web/events/long.csv"
+    write_csv(file, [event("u", "2025-03-01T10:00:00Z", event_data="x" * 2000)])
+    lake = Lake(spark, str(tmp_path / "lake"))
+    landing = Landing(lake, str(tmp_path / "landing"))
+    [load] = landing.load(web.Events, web.RawEvents, "r", datetime(2025, 3, 1, tzinfo=UTC))
+    assert [f.fault for f in load.faulty] == ["line_too_long"]
+
+
+def test_a_lease_that_is_held_says_who_holds_it(spark: SparkSession, tmp_path: Path) -> None:
+    """Case 49; a dead process's lease is taken over."""
+    lake = Lake(spark, str(tmp_path / "lake"))
+    with Lease(lake.storage, lake.root) as first:
+        with pytest.raises(LeaseHeld, match=f"process {os.getpid()}") as held:
+            Lease(lake.storage, lake.root).__enter__()
+        assert held.value.exit_code == 4
+        record = json.loads(Path(first.path).read_text())
+        dead = subprocess.Popen([sys.executable, "-c", ""])
+        dead.wait()
+        Path(first.path).write_text(json.dumps({**record, "pid": dead.pid}))
+        with Lease(lake.storage, lake.root) as second:
+            assert second.token in Path(second.path).read_text()
+    assert not Path(first.path).exists()
+
+
+def test_a_lake_of_a_newer_version_or_other_columns_is_refused(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lake = Lake(spark, str(tmp_path / "lake"))
+    lake.create(web.DimUsers)
+    path = lake.path(web.DimUsers)
+    lake.check_contract(web.DimUsers)
+    spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMN (age INT)")
+    with pytest.raises(VersionMismatch, match="age is unknown") as refused:
+        lake.check_contract(web.DimUsers)
+    assert refused.value.exit_code == 5
+    spark.sql(f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('varve.lakeVersion' = '99')")
+    with pytest.raises(VersionMismatch, match="newer Varve"):
+        lake.check_contract(web.DimUsers)
+    assert DeltaTable.isDeltaTable(spark, path)

@@ -1,0 +1,60 @@
+"""The tables depend on what landed: not on order, split or repetition."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import date
+from pathlib import Path
+from random import Random
+
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs import sample_web
+from jobs.lake import Lake
+from tests.landing_files import contents, run_web
+
+pytestmark = pytest.mark.proof
+
+START = date(2025, 3, 1)
+AS_OF = date(2025, 3, 12)
+SEEDS = [int(seed) for seed in os.environ.get("VARVE_SEEDS", "11,12").split(",")]
+
+
+@pytest.fixture(scope="module")
+def landed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """Twelve dirty days, and every table as one run over all of them gives it."""
+    folder = tmp_path_factory.mktemp("convergence")
+    for _ in sample_web.write_landing(folder / "all", users=300, days=12, start=START, seed=5):
+        pass
+    whole = Lake(spark, str(folder / "whole"))
+    run_web(whole, folder / "all", AS_OF)
+    return folder / "all", contents(whole)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_any_split_in_any_order_with_repeats_gives_the_same_tables(
+    spark: SparkSession, landed: tuple[Path, dict], tmp_path: Path, seed: int
+) -> None:
+    """Case 45. Another split: VARVE_SEEDS=1,2,3 make proof."""
+    print(f"seed {seed}")
+    random = Random(seed)
+    everything, expected = landed
+    files = sorted(file for file in everything.rglob("*") if file.is_file())
+    random.shuffle(files)
+    cuts = sorted(random.sample(range(1, len(files)), 3))
+    batches = [files[a:b] for a, b in zip([0, *cuts], [*cuts, len(files)], strict=True)]
+    lake = Lake(spark, str(tmp_path / "lake"))
+    # as_of grows as a scheduler's would; the last run is as of the whole's.
+    for number, batch in enumerate(batches):
+        again = random.sample(files, 1)
+        for file in [*batch, *again]:
+            name = f"{number}-{file.name}" if file in again else file.name
+            place = tmp_path / "landing" / file.parent.relative_to(everything) / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, place)
+        run_web(lake, tmp_path / "landing", date(2025, 3, 9 + number))
+    found = contents(lake)
+    for table, rows in expected.items():
+        assert found[table] == rows, f"{table} differs; seed {seed}"

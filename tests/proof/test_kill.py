@@ -1,0 +1,117 @@
+"""A run that is killed anywhere leaves a lake that the next run makes whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs import sample_web
+from jobs.lake import Lake
+from schemas.ops import LandedFiles, Releases
+from tests.landing_files import contents, run_web
+
+pytestmark = pytest.mark.proof
+
+START = date(2025, 3, 1)
+AS_OF = date(2025, 3, 10)
+Condition = Callable[[Path], bool]
+
+
+def commits(lake: Path, table: str) -> int:
+    return len(list((lake / table / "_delta_log").glob("*.json")))
+
+
+def data_files(lake: Path, table: str) -> int:
+    return len(list((lake / table).rglob("*.parquet")))
+
+
+def committed(table: str) -> tuple[str, Callable[[Path], Condition]]:
+    """As soon as the table has a commit that it did not have."""
+
+    def start(lake: Path) -> Condition:
+        before = commits(lake, table)
+        return lambda now: commits(now, table) > before
+
+    return f"after the commit of {table}", start
+
+
+def between(table: str) -> tuple[str, Callable[[Path], Condition]]:
+    """As soon as the table has a data file that no commit names yet."""
+
+    def start(lake: Path) -> Condition:
+        files, before = data_files(lake, table), commits(lake, table)
+        return lambda now: data_files(now, table) > files and commits(now, table) == before
+
+    return f"between files and commit of {table}", start
+
+
+POINTS = [
+    committed("raw/web/events"),
+    committed("staging/web/stg_events"),
+    between("core/web/fct_session_events"),
+    between("core/web/dim_users"),
+    committed("mart/web/web_funnel_daily"),
+]
+
+
+@pytest.fixture(scope="module")
+def stages(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path, dict, int]:
+    """A lake of the first week, a landing with three more days, and the tables that follow."""
+    folder = tmp_path_factory.mktemp("kill")
+    later = []
+    for file in sample_web.write_landing(folder / "all", users=300, days=10, start=START, seed=3):
+        if (file.day - START).days >= 7:
+            later.append(file.path)
+    shutil.copytree(folder / "all", folder / "week")
+    for path in later:
+        (folder / "week" / path.relative_to(folder / "all")).unlink()
+    run_web(Lake(spark, str(folder / "base")), folder / "week", date(2025, 3, 7))
+    shutil.copytree(folder / "base", folder / "whole")
+    whole = Lake(spark, str(folder / "whole"))
+    run_web(whole, folder / "all", AS_OF)
+    return folder / "base", folder / "all", contents(whole), whole.read(LandedFiles).count()
+
+
+@pytest.mark.parametrize(("name", "start"), POINTS, ids=[name for name, _ in POINTS])
+def test_a_killed_run_run_again_gives_the_same_tables(
+    spark: SparkSession,
+    stages: tuple[Path, Path, dict, int],
+    tmp_path: Path,
+    name: str,
+    start: Callable[[Path], Condition],
+) -> None:
+    """Case 46: nothing twice, nothing lost, and the lease of the dead run is taken over."""
+    base, landing, expected, files = stages
+    folder = tmp_path / "lake"
+    shutil.copytree(base, folder)
+    reached = start(folder)
+    command = [sys.executable, "-m", "jobs.run", "run", "web", "--landing", str(landing)]
+    command += ["--lake", str(folder), "--as-of", str(AS_OF), "--quiet"]
+    process = subprocess.Popen(command, start_new_session=True)
+    deadline = time.monotonic() + 300
+    while not reached(folder):
+        assert process.poll() is None, f"the run ended before the point: {name}"
+        assert time.monotonic() < deadline, f"the run never came to the point: {name}"
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    lake = Lake(spark, str(folder))
+    # The newest release is still the one from before.
+    assert lake.read(Releases).where("release_id > 1").count() == 0
+    run_web(lake, landing, AS_OF)
+    found = contents(lake)
+    for table, rows in expected.items():
+        assert found[table] == rows, f"{table} differs after a kill {name}"
+    assert lake.read(LandedFiles).count() == files
