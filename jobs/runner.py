@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from pyspark.errors import PySparkException
 
 from jobs import ops, web
 from jobs.audits import Findings, audit
-from jobs.errors import SPARK_ERRORS, AuditBlocked, StepFailed, UsageError, VarveError
+from jobs.errors import SPARK_ERRORS, AuditBlocked, StepFailed, UsageError
 from jobs.inputs import Inputs, Plan, plan_step
 from jobs.lake import Lake, Progress
 from jobs.landing import Landing, Load
@@ -270,11 +270,3 @@ def _cause(error: Exception) -> str:
         "Run again; if it fails again, run with --log-level ERROR to see Spark's own log, which "
         "may quote rows."
     )
-
-
-def failures(result: RunResult) -> Iterable[str]:
-    """The messages of the steps that did not succeed."""
-    return (step.error for step in result.steps if step.error)
-
-
-__all__ = ["STEPS", "Run", "RunResult", "StepResult", "VarveError", "chosen_systems", "failures"]

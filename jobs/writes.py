@@ -25,7 +25,6 @@ class Written:
     """What a write did. ``version`` is None when nothing differed and nothing was written."""
 
     version: int | None = None
-    rows_in: int | None = None
     rows_out: int = 0
     rows_copied: int = 0
     rows_quarantined: int = 0
