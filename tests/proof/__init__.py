@@ -1,0 +1,1 @@
+"""Slower proofs: the pipeline against independent recomputation."""

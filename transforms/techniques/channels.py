@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import chain
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -76,10 +77,8 @@ def with_channels(
     kept = [name for name in frame.columns if name not in _RESULTS]
     directory = _Directory.of(sites)
     evidence = _with_hosts(frame, channel_rules, directory)
-    evidence = _with_patterns(evidence, channel_rules)
     evidence = _with_sites(evidence, directory, own_domains)
-    evidence = _with_judgement(evidence, channel_rules)
-
+    evidence = _with_judgement(_with_patterns(evidence, channel_rules), channel_rules)
     rules = channel_rules["channels"]
     vocabulary = _Vocabulary(channel_rules, directory)
     judged = _add(
@@ -127,7 +126,7 @@ class _Directory:
                     texts.setdefault(part, set()).add(text)
                     found_in.setdefault(text, set()).add(category)
         return cls(
-            categories=tuple(categories),
+            categories=categories,
             label_of={text: _label(found) for text, found in found_in.items()},
             names=texts.get("names", ()),
             packages=texts.get("android_packages", ()),
@@ -265,10 +264,9 @@ def _own(host: Column, own_domains: Sequence[str]) -> list[Column]:
 def _with_patterns(frame: DataFrame, channel_rules: Mapping[str, Any]) -> DataFrame:
     """Adds one flag per pattern and utm value: several rules ask for the same one."""
     rules = [*channel_rules["channels"], *channel_rules["groups"]]
-    lines = [line for rule in rules for line in rule.get("when", ())]
     flags = {
         f"{field}_matches_{name}": _working(field).rlike(_named(channel_rules, "patterns", name))
-        for line in [*lines, channel_rules["paid"]]
+        for line in [channel_rules["paid"], *chain(*(rule.get("when", ()) for rule in rules))]
         for field in _UTM
         for name in [line.get(f"{field}_matches")]
         if name is not None

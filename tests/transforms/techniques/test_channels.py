@@ -277,17 +277,18 @@ PAGES = {PAGE: "acme.com", "http://shop.acme.co.uk/?a=b": "acme.co.uk", None: No
 SOURCES = (*SITE_OF_SOURCE, "email", "e-mail", "e_mail", "(direct)", "partner", "sms", "notgoogle")
 MEDIUMS = (
     *("email", "e mail", "cpc", "ppc", "paid_search", "paidsearch", "paid-search", "paid", "cpm"),
+    *("retargeting", "paid_social", "social-cpc", "unpaid", "sem", "social", "social-network"),
     *(
-        "retargeting",
-        "paid_social",
-        "social-cpc",
-        "unpaid",
-        "sem",
-        "social",
-        "social-network",
         "sm",
+        "social media",
+        "antisocial",
+        "organic",
+        "organics",
+        "referral",
+        "app",
+        "link",
+        "(none)",
     ),
-    *("social media", "antisocial", "organic", "organics", "referral", "app", "link", "(none)"),
     *("banner", "affiliate", "newsletter", "push"),
 )
 
@@ -377,3 +378,20 @@ def test_channel_is_what_the_rules_say(spark: SparkSession) -> None:
     ]
     assert not wrong, wrong[:5]
     assert min(Counter(expected).values()) > 50, "the draw leaves a channel almost untested"
+
+
+def test_data_are_quoted_and_their_words_checked(spark: SparkSession) -> None:
+    """A name may hold what SQL gives a meaning; a word or category nobody knows is an error."""
+    name = "o'neil \\n ${x}"
+    sites = {**SITES, "social": {**SITES["social"], "names": [name]}}
+    row = Evidence(PAGE, None, True, name.upper(), None, None, None)
+    frame = spark.createDataFrame(
+        [row], ", ".join(f"{n} {'BOOLEAN' if n[:3] == 'has' else 'STRING'}" for n in row._fields)
+    )
+    got = with_channels(frame, channel_rules=RULES, sites=sites, own_domains=()).first()
+    assert got is not None
+    assert got.channel_rule == "source_social"
+    for line in ({"is_nice": True}, {"medium_in": "nice"}, {"source_site": "nice"}):
+        rules = {**RULES, "channels": [{"rule": "r", "when": [line]}, *RULES["channels"]]}
+        with pytest.raises(ValueError, match="nice"):
+            with_channels(frame, channel_rules=rules, sites=SITES, own_domains=())

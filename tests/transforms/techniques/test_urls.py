@@ -223,7 +223,7 @@ def test_query(parts: dict[str, Row]) -> None:
 def test_first_path_segment(parts: dict[str, Row]) -> None:
     """What stands between the path's first two slashes, of URLs with a host."""
     paths = {url: urlsplit(url).path for url in URLS if _host(url)}
-    expected = {url: (path.split("/") + [""])[1] or None for url, path in paths.items()}
+    expected = {url: [*path.split("/"), ""][1] or None for url, path in paths.items()}
     assert not _wrong(parts, "segment", expected)
 
 
