@@ -87,13 +87,12 @@ def _judged(
     # An instant on midnight itself is still within the day that ends there.
     just_before = F.col(how.instant) - F.expr("INTERVAL 1 MICROSECOND")
     day = F.to_date(F.from_utc_timestamp(just_before, zone))
+    # Only of a row that is sound otherwise: of another, what it is would change with as_of.
     only_future = is_future & (F.size("broken") == 0)
     return rows.withColumns(
         {
             "due_date": F.when(only_future, F.date_sub(day, 1)),
-            "broken": F.when(is_future, F.array_append("broken", F.lit(IN_FUTURE))).otherwise(
-                F.col("broken")
-            ),
+            "broken": F.when(only_future, F.array(F.lit(IN_FUTURE))).otherwise(F.col("broken")),
         }
     ).withColumns(
         {
