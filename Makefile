@@ -24,7 +24,7 @@ demo: install ## Make sample files, run the daily job over them, tell what was b
 test: install ## Run the tests
 	$(BIN)/python -m pytest
 
-proof: install ## Run the slower proofs: convergence, kill, cluster
+proof: install ## Run the slower proofs: convergence and kill
 	$(BIN)/python -m pytest -m proof
 
 check: install ## Lint, types, and whether the data dictionary is up to date
