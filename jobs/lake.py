@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -87,6 +88,8 @@ class Lake:
         place = self.storage.absolute(root)
         # Delta takes a file: URL and the same path in another spelling for two places.
         self.root = local_path(place) or place
+        # A MERGE takes its user metadata from the session, which all threads share.
+        self._marking = threading.Lock()
 
     # -- where and which version -------------------------------------------------
 
@@ -165,6 +168,10 @@ class Lake:
 
     def create(self, table: type[Table]) -> None:
         """Create the table with its comments, constraints and properties, if it is not there."""
+        with self._marking:
+            self._create(table)
+
+    def _create(self, table: type[Table]) -> None:
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table))
         for name, column in table.columns.items():
             builder = builder.addColumn(
@@ -252,19 +259,20 @@ class Lake:
         keys = " AND ".join(f"t.{name} = s.{name}" for name in table.grain)
         values: dict[str, str | Column] = {name: f"s.{name}" for name in table.columns}
         config = "spark.databricks.delta.commitInfo.userMetadata"
-        self.spark.conf.set(config, self._mark(table, progress))
-        try:
-            (
-                DeltaTable.forPath(self.spark, self.path(table))
-                .alias("t")
-                .merge(changes.alias("s"), f"{keys} AND ({bound})")
-                .whenMatchedDelete("s.change = 'delete'")
-                .whenMatchedUpdate(set=values)
-                .whenNotMatchedInsert("s.change = 'upsert'", values=values)
-                .execute()
-            )
-        finally:
-            self.spark.conf.unset(config)
+        with self._marking:
+            self.spark.conf.set(config, self._mark(table, progress))
+            try:
+                (
+                    DeltaTable.forPath(self.spark, self.path(table))
+                    .alias("t")
+                    .merge(changes.alias("s"), f"{keys} AND ({bound})")
+                    .whenMatchedDelete("s.change = 'delete'")
+                    .whenMatchedUpdate(set=values)
+                    .whenNotMatchedInsert("s.change = 'upsert'", values=values)
+                    .execute()
+                )
+            finally:
+                self.spark.conf.unset(config)
         return self._now(table)
 
     def rows_written(self, table: type[Table], version: int) -> dict[str, int]:

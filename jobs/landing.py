@@ -87,6 +87,15 @@ class Landing:
         loaded = self._loaded.get((source.system, table_name(source)), {})
         return [file for file in found if file.identity not in loaded]
 
+    def size_bytes(self, systems: Sequence[str]) -> int:
+        """Size of all files that are loaded, as they landed."""
+        return sum(
+            size
+            for (system, _), files in self._loaded.items()
+            if system in systems
+            for _, size, _ in files
+        )
+
     def waiting_by_source(self, systems: Sequence[str]) -> dict[str, list[LandedFile]]:
         """The files not loaded yet, by system/source."""
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from jobs.inputs import Inputs, Plan, plan_step
 from jobs.lake import Lake, Progress
 from jobs.landing import Landing, Load
 from jobs.quality import has_due_rows, run_staging
+from jobs.session import suit_to
 from jobs.settings import Policy, fingerprint, system_settings
 from jobs.step import AddToDays, Step, bind
 from jobs.writes import Written, write
@@ -24,6 +26,9 @@ from schemas.catalog import SYSTEMS
 from schemas.contract import Table, qualified_name
 
 STEPS: dict[str, tuple[Step, ...]] = {"web": web.STEPS}
+
+# Planning a step keeps one driver thread busy and leaves the others idle.
+STEPS_SIDE_BY_SIDE = 3
 
 
 @dataclass
@@ -113,6 +118,7 @@ class Run:
             self._check_contracts(system)
         for system in self.result.systems:
             self._land(landing, system)
+        suit_to(self.lake.spark, landing.size_bytes(self.result.systems))
         for system in self.result.systems:
             self._run_steps(STEPS[system])
         self.result.seconds = time.monotonic() - started
@@ -153,20 +159,36 @@ class Run:
     # -- the steps -----------------------------------------------------------------
 
     def _run_steps(self, steps: Sequence[Step]) -> None:
-        stopped: set[type[Table]] = set()
-        for step in steps:
-            if stopped & {*step.inputs, *step.carried}:
-                stopped.add(step.output)
-                self.result.steps.append(
-                    StepResult(step, "not_run", "skip", "a step before it did not succeed")
-                )
-                continue
-            for table in step.carried:
-                self._bring_up_to_date(steps, table)
-            done = self._run_step(step, self._plan(step))
-            self.result.steps.append(done)
-            if done.outcome in ("failed", "blocked"):
-                stopped.add(step.output)
+        """Every step once all that it reads is written; independent ones side by side."""
+        waiting = list(steps)
+        running: dict[Future[StepResult], Step] = {}
+        done: dict[type[Table], StepResult] = {}
+        with ThreadPoolExecutor(STEPS_SIDE_BY_SIDE) as pool:
+            try:
+                while waiting or running:
+                    unfinished = {s.output for s in [*waiting, *running.values()]}
+                    for step in [s for s in waiting if not unfinished & set(s.inputs)]:
+                        waiting.remove(step)
+                        running[pool.submit(self._settle, steps, step, dict(done))] = step
+                    finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        done[running.pop(future).output] = future.result()
+            except BaseException:
+                # The other steps need not be waited for: nothing is half done by a stop.
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.lake.spark.sparkContext.cancelAllJobs()
+                raise
+        self.result.steps.extend(done[step.output] for step in steps)
+
+    def _settle(
+        self, steps: Sequence[Step], step: Step, done: dict[type[Table], StepResult]
+    ) -> StepResult:
+        """Run a step whose inputs are settled, unless one of them failed."""
+        if any(done[t].error or done[t].outcome == "not_run" for t in step.inputs if t in done):
+            return StepResult(step, "not_run", "skip", "a step before it did not succeed")
+        for table in step.carried:
+            self._bring_up_to_date(steps, table)
+        return self._run_step(step, self._plan(step))
 
     def _bring_up_to_date(self, steps: Sequence[Step], table: type[Table]) -> None:
         """Finish what a killed run left: ``table`` must agree with what it is made of."""

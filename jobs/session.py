@@ -55,3 +55,18 @@ def build_session(overrides: Mapping[str, str] | None = None) -> SparkSession:
     for key, value in {**REQUIRED, **(overrides or {})}.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+# Up to about a hundred thousand events. Generating, compiling and warming up the
+# code of a wide plan takes seconds; to interpret it over so few rows takes less.
+SMALL_LANDING_BYTES = 32 * 1024 * 1024
+
+
+def suit_to(spark: SparkSession, landed_bytes: int) -> None:
+    """Compile plans where much has landed, interpret them where little has.
+
+    Both give the same rows: Spark itself falls back to interpreting.
+    """
+    compiles = landed_bytes > SMALL_LANDING_BYTES
+    spark.conf.set("spark.sql.codegen.wholeStage", "true" if compiles else "false")
+    spark.conf.set("spark.sql.codegen.factoryMode", "FALLBACK" if compiles else "NO_CODEGEN")
