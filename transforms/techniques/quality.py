@@ -37,3 +37,22 @@ def instant(text: Column) -> Column:
     micros = (millis.try_cast("decimal(24,6)") * 1000).cast("bigint")
     iso = F.when(text.rlike(r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|\s*$)"), text)
     return F.coalesce(F.timestamp_micros(micros), iso.try_cast("timestamp"))
+
+
+_STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
+
+
+def is_json(text: Column) -> Column:
+    """Whether the text is one JSON value (RFC 8259) and nothing after it; NULL for NULL.
+
+    Spark's parser stops at the end of the first value. As an element of an array
+    and as a member of an object, what follows it is an error in one of the two.
+    """
+    element = F.from_json(F.concat(F.lit("["), text, F.lit("]")), "ARRAY<STRING>", _STRICT)
+    member = F.from_json(
+        F.concat(F.lit('{"value":'), text, F.lit("}")),
+        "value STRING, unreadable STRING",
+        {"columnNameOfCorruptRecord": "unreadable", **_STRICT},
+    )
+    is_one = F.coalesce(F.size(element) == 1, F.lit(False)) & member["unreadable"].isNull()
+    return F.when(text.isNotNull(), is_one)

@@ -12,7 +12,7 @@ from schemas.web import Events, StgEvents
 from transforms.techniques import channels, urls
 from transforms.techniques.bots import with_is_bot
 from transforms.techniques.dedupe import first_per_key
-from transforms.techniques.quality import blank_to_null, broken_rules, instant
+from transforms.techniques.quality import blank_to_null, broken_rules, instant, is_json
 
 _EVENT_DATA = "transaction_id STRING, revenue STRING, utm_source STRING, utm_medium STRING, "
 _EVENT_DATA += "utm_campaign STRING, unreadable STRING"
@@ -36,8 +36,9 @@ def events(
     The other columns of ``raw`` are kept.
     """
     landed = raw.withColumns({name: blank_to_null(name) for name in Events.columns})
+    # A struct would be filled from the first object of an array, too.
     details = F.from_json(
-        "event_data",
+        F.when(F.ltrim("event_data").startswith("{"), F.col("event_data")),
         _EVENT_DATA,
         {"columnNameOfCorruptRecord": "unreadable", "allowSingleQuotes": "false"},
     )
@@ -69,7 +70,7 @@ def events(
             "user_id_missing": sound & F.col("user_id").isNull(),
             "timestamp_missing": sound & F.col("timestamp").isNull(),
             "timestamp_unreadable": F.col("timestamp").isNotNull() & F.col("event_ts").isNull(),
-            "event_data_unreadable": F.col("details.unreadable").isNotNull(),
+            "event_data_unreadable": ~_is_readable(),
             "revenue_unreadable": F.col("revenue_text").isNotNull() & F.col("revenue").isNull(),
         }
     )
@@ -112,6 +113,13 @@ def _record_id() -> Column:
         F.when(is_whole_file, F.col("landed_file")).alias("file"),
     ]
     return F.md5(F.to_json(F.struct(*named)))
+
+
+def _is_readable() -> Column:
+    """Whether event_data is JSON. An object without inner braces that was read needs no more."""
+    is_flat = F.col("event_data").rlike(r"^\s*\{[^{}]*\}\s*$")
+    was_read = F.col("details").isNotNull() & F.col("details.unreadable").isNull()
+    return F.when(is_flat & was_read, F.lit(True)).otherwise(is_json(F.col("event_data")))
 
 
 def _utm(name: str) -> Column:

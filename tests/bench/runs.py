@@ -1,0 +1,114 @@
+"""One process that makes several runs over one lake, and what each of them cost.
+
+    python -m tests.bench.runs PLAN.json
+
+The plan names ``lake``, ``landing``, ``system`` and ``runs``: each has a ``name``,
+an ``as_of`` and ``files``, pairs of a file and its place below the landing folder,
+that land before it. Prints a JSON list with, per run: seconds (after the session
+is up), seconds by step, bytes and rows read and written as Spark's tasks report
+them, and the peak resident memory of the driver so far, in bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from jobs.lake import Lake
+from jobs.landing import Landing
+from jobs.runner import Run, RunResult
+from jobs.session import build_session
+from jobs.settings import load_policy
+from schemas.contract import table_name
+
+
+class Peak:
+    """The largest resident memory of this process's children together, sampled."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        me = psutil.Process(os.getpid())
+        while True:
+            total = 0
+            for child in me.children(recursive=True):
+                try:
+                    total += child.memory_info().rss
+                except psutil.Error:
+                    continue
+            self.bytes = max(self.bytes, total)
+            time.sleep(0.25)
+
+
+def read_and_written(events: Path, windows: list[tuple[float, float]]) -> list[dict[str, int]]:
+    """What the tasks that ended within each window of seconds since 1970 read and wrote."""
+    found = [dict.fromkeys(("bytes_read", "rows_read", "bytes_written"), 0) for _ in windows]
+    [log] = [file for file in events.rglob("*") if file.is_file() and "local-" in file.name]
+    for line in log.open(encoding="utf-8"):
+        if not line.startswith('{"Event":"SparkListenerTaskEnd"'):
+            continue
+        task = json.loads(line)
+        metrics, at = task.get("Task Metrics"), task["Task Info"]["Finish Time"] / 1000
+        for window, sums in zip(windows, found, strict=True):
+            if metrics and window[0] <= at <= window[1]:
+                sums["bytes_read"] += metrics["Input Metrics"]["Bytes Read"]
+                sums["rows_read"] += metrics["Input Metrics"]["Records Read"]
+                sums["bytes_written"] += metrics["Output Metrics"]["Bytes Written"]
+    return found
+
+
+def told(result: RunResult) -> dict[str, Any]:
+    steps = {table_name(s.step.output): round(s.seconds, 2) for s in result.steps if s.seconds}
+    return {"seconds": result.seconds, "exit_code": result.exit_code, "steps": steps}
+
+
+def main(plan_file: Path) -> None:
+    plan = json.loads(plan_file.read_text(encoding="utf-8"))
+    landing = Path(plan["landing"])
+    landing.mkdir(parents=True, exist_ok=True)
+    peak = Peak()
+    with tempfile.TemporaryDirectory() as events:
+        spark = build_session(
+            {
+                "spark.master": "local[2]",
+                "spark.eventLog.enabled": "true",
+                "spark.eventLog.dir": Path(events).as_uri(),
+                "spark.eventLog.compress": "false",
+                "spark.eventLog.rolling.enabled": "false",
+                **plan.get("spark", {}),
+            }
+        )
+        spark.sparkContext.setLogLevel("OFF")
+        results, windows = [], []
+        for run in plan["runs"]:
+            for source, place in run["files"]:
+                target = landing / place
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
+            lake = Lake(spark, plan["lake"])
+            began = time.time()
+            as_of = date.fromisoformat(run["as_of"])
+            result = Run(lake, load_policy(), [plan["system"]], as_of).execute(
+                Landing(lake, str(landing))
+            )
+            windows.append((began, time.time()))
+            results.append({"name": run["name"], **told(result), "peak_bytes": peak.bytes})
+        spark.stop()
+        costs = read_and_written(Path(events), windows)
+    print(json.dumps([{**r, **c} for r, c in zip(results, costs, strict=True)]))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
