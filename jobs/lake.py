@@ -78,6 +78,14 @@ class Commit:
     changed_data: bool
     written_at: str
 
+    @property
+    def rows(self) -> int:
+        """Rows written; of a MERGE, without those that were only copied."""
+        if "numTargetRowsInserted" in self.metrics:
+            kinds = ("Inserted", "Updated", "Deleted")
+            return sum(int(self.metrics[f"numTargetRows{kind}"]) for kind in kinds)
+        return int(self.metrics.get("numOutputRows", 0))
+
 
 class Lake:
     """The Delta tables below one folder."""
@@ -160,6 +168,12 @@ class Lake:
         if version is not None:
             reader = reader.option("versionAsOf", version)
         return reader.load(self.path(table)).select(*table.columns)
+
+    def row_count(self, table: type[Table]) -> int:
+        """Rows of the table, told by its log alone; 0 where there is none."""
+        if self.version(table) is None:
+            return 0
+        return self.spark.read.format("delta").load(self.path(table)).count()
 
     def empty(self, table: type[Table]) -> DataFrame:
         return self.spark.createDataFrame([], nullable(struct_type(table)))

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from jobs.lake import Lake, Progress
 from schemas.catalog import ALL_TABLES, SYSTEMS
-from schemas.contract import Layer, Table, qualified_name, struct_type
+from schemas.contract import Layer, Table, qualified_name, struct_type, table_name
 from schemas.ops import Audits, Releases, Runs
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def record(lake: Lake, result: RunResult) -> None:
             s.outcome,
             s.reason,
             s.written.version,
+            s.rows_in,
             s.written.rows_out,
             s.written.rows_quarantined,
             s.seconds,
@@ -124,7 +125,7 @@ def results_json(result: RunResult) -> str:
             "notices": result.notices,
             "landing": [
                 {
-                    "source": f"{load.source.system}/{load.source.__name__.lower()}",
+                    "source": f"{load.source.system}/{table_name(load.source)}",
                     "files": len(load.files),
                     "rows": load.rows,
                     "faulty_files": {f.name: f.fault for f in load.faulty},
@@ -139,6 +140,7 @@ def results_json(result: RunResult) -> str:
                     "mode": s.mode,
                     "reason": s.reason,
                     "version": s.written.version,
+                    "rows_in": s.rows_in,
                     "rows_out": s.written.rows_out,
                     "rows_copied": s.written.rows_copied,
                     "rows_quarantined": s.written.rows_quarantined,

@@ -40,6 +40,7 @@ class StepResult:
     mode: str
     reason: str
     seconds: float = 0.0
+    rows_in: int = 0
     written: Written = field(default_factory=Written)
     audits: Findings = field(default_factory=dict)
     error: str | None = None
@@ -220,6 +221,7 @@ class Run:
             return done
         self.report(name)
         started = time.monotonic()
+        done.rows_in = self._rows_in(plan)
         try:
             done.written = self._execute(step, plan, done.audits)
             done.outcome = "unchanged" if done.written.version is None else "written"
@@ -234,6 +236,11 @@ class Run:
             done.error = f"{name}: {blocked or _cause(error)}"
         done.seconds = time.monotonic() - started
         return done
+
+    def _rows_in(self, plan: Plan) -> int:
+        if plan.mode == "full":
+            return sum(self.lake.row_count(table) for table in plan.step.inputs)
+        return sum(commit.rows for commits in plan.commits.values() for commit in commits)
 
     def _execute(self, step: Step, plan: Plan, findings: Findings) -> Written:
         settings = dict(self.settings(step.output.system))

@@ -19,7 +19,7 @@ from jobs.inputs import Plan
 from jobs.runner import STEPS, RunResult
 from jobs.step import Step
 from schemas.catalog import find_tables
-from schemas.contract import Table, description, qualified_name
+from schemas.contract import Table, description, qualified_name, table_name
 
 COLOURS = {"written": "green", "failed": "bold red", "blocked": "bold red", "not_run": "yellow"}
 
@@ -30,7 +30,7 @@ class Teller:
     def __init__(self, quiet: bool = False, json_logs: bool = False) -> None:
         self.quiet = quiet
         self.json_logs = json_logs
-        self.console = Console(quiet=quiet or json_logs, highlight=False)
+        self.console = Console(quiet=quiet or json_logs, highlight=False, soft_wrap=True)
 
     def event(self, event: str, **fields: Any) -> None:
         """Something happened: a line of JSON where those are wanted, else a quiet line."""
@@ -84,7 +84,7 @@ class Teller:
         self.console.print(_conclusion(result), markup=False)
 
     def _load(self, load: Any) -> None:
-        name = f"{load.source.system}/{load.source.__name__.lower()}"
+        name = f"{load.source.system}/{table_name(load.source)}"
         self.console.print(f"landed {name}: {len(load.files):,} files, {load.rows:,} rows")
         for file in load.faulty:
             self.console.print(f"  {file.name}: {file.fault}", style="yellow", markup=False)

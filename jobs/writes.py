@@ -171,12 +171,7 @@ def _few_files(table: type[Table], frame: DataFrame) -> DataFrame:
 
 
 def _counted(lake: Lake, table: type[Table], version: int) -> Written:
-    metrics = lake.rows_written(table, version)
-    changed = sum(
-        metrics.get(f"numTargetRows{kind}", 0) for kind in ("Inserted", "Updated", "Deleted")
-    )
-    return Written(
-        version=version,
-        rows_out=changed or metrics.get("numOutputRows", 0),
-        rows_copied=metrics.get("numTargetRowsCopied", 0),
-    )
+    commit = lake.commit(table, version)
+    assert commit is not None
+    copied = int(commit.metrics.get("numTargetRowsCopied", 0))
+    return Written(version=version, rows_out=commit.rows, rows_copied=copied)

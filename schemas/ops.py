@@ -39,6 +39,7 @@ class Runs(Table):
     outcome = Column(STRING, "written, failed or blocked.", required=True)
     reason = Column(STRING, "Why the step ran.")
     version = Column(BIGINT, "The table's version after it.")
+    rows_in = Column(BIGINT, "Rows that were new in its inputs; of a full build all of their rows.")
     rows_out = Column(BIGINT, "Rows written.")
     rows_quarantined = Column(BIGINT, "Rows put into quarantine.")
     seconds = Column(DOUBLE, "Seconds it took.", required=True)

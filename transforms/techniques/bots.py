@@ -17,11 +17,12 @@ def with_is_bot(frame: DataFrame, *, user_agent: str, bot_patterns: Sequence[str
     A NULL user agent is no robot's. Looked up once per distinct user agent: a
     list of a thousand patterns on every row would cost more than all the rest.
     """
-    robots = (
-        frame.select(F.col(user_agent).alias("bot_user_agent"))
-        .distinct()
-        .where(_holds_any(F.col("bot_user_agent"), bot_patterns))
+    agents = frame.groupBy(F.col(user_agent).alias("bot_user_agent")).agg(
+        F.count(F.lit(1)).alias("row_count")
     )
+    # A filter on the agent alone would be pushed below the grouping, onto every row.
+    is_robot = F.when(F.col("row_count") > 0, _holds_any(F.col("bot_user_agent"), bot_patterns))
+    robots = agents.where(is_robot).select("bot_user_agent")
     return (
         frame.join(F.broadcast(robots), on=F.col(user_agent) == F.col("bot_user_agent"), how="left")
         .withColumn("is_bot", F.col("bot_user_agent").isNotNull())

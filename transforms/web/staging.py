@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from schemas.web import Events, StgEvents
 from transforms.techniques import channels, urls
 from transforms.techniques.bots import with_is_bot
-from transforms.techniques.dedupe import first_per_key
+from transforms.techniques.dedupe import content_id, first_per_key
 from transforms.techniques.quality import blank_to_null, broken_rules, instant, is_json
 
 _EVENT_DATA = "transaction_id STRING, revenue STRING, utm_source STRING, utm_medium STRING, "
@@ -49,7 +49,8 @@ def events(
             "details": details,
             "record_id": _record_id(),
             "click_id": channels.first_click_id(
-                F.col("page_url"), channels.click_id_names(channel_rules)
+                F.when(F.col("page_url").contains("?"), F.col("page_url")),
+                channels.click_id_names(channel_rules),
             ),
             "has_referrer_column": ~_lacks("referrer"),
         }
@@ -104,15 +105,14 @@ def _record_id() -> Column:
     """Hash of all landed values, whichever of its names the id landed under."""
     # A file that cannot be read has no values: its name is all there is to tell it by.
     is_whole_file = F.col("malformed_reason").isNotNull() & F.col("malformed_text").isNull()
-    named = [
-        F.coalesce("client_id", "clientId").alias("user_id"),
+    return content_id(
+        F.coalesce("client_id", "clientId"),
         *[F.col(n) for n in Events.columns if n not in ("client_id", "clientId")],
         F.col("unknown_columns"),
         F.col("malformed_reason"),
         F.col("malformed_text"),
-        F.when(is_whole_file, F.col("landed_file")).alias("file"),
-    ]
-    return F.md5(F.to_json(F.struct(*named)))
+        F.when(is_whole_file, F.col("landed_file")),
+    )
 
 
 def _is_readable() -> Column:
@@ -124,7 +124,9 @@ def _is_readable() -> Column:
 
 def _utm(name: str) -> Column:
     landed = channels.absent_to_null(F.col(f"details.{name}"))
-    in_url = channels.absent_to_null(urls.query_parameter(F.col("page_url"), name))
+    # Most addresses hold none, and a search for the plain name tells that soonest.
+    tagged_url = F.when(F.col("page_url").contains(f"{name}="), F.col("page_url"))
+    in_url = channels.absent_to_null(urls.query_parameter(tagged_url, name))
     return F.coalesce(landed, in_url)
 
 
