@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install demo test proof check docs package clean
+.PHONY: help install demo test proof bench check docs package clean
 .DEFAULT_GOAL := help
 
 help: ## Tell what can be made
@@ -24,8 +24,11 @@ demo: install ## Make sample files, run the daily job over them, tell what was b
 test: install ## Run the tests
 	$(BIN)/python -m pytest
 
-proof: install ## Run the slower proofs: convergence and kill
+proof: install ## Run the slower proofs: convergence, kill, oracle, cluster
 	$(BIN)/python -m pytest -m proof
+
+bench: install ## Measure builds against DuckDB, early and late days (an hour)
+	$(BIN)/python -m tests.bench.web
 
 check: install ## Lint, types, and whether the data dictionary is up to date
 	$(BIN)/ruff check .

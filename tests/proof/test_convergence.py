@@ -19,7 +19,7 @@ pytestmark = pytest.mark.proof
 
 START = date(2025, 3, 1)
 AS_OF = date(2025, 3, 12)
-SEEDS = [int(seed) for seed in os.environ.get("VARVE_SEEDS", "11").split(",")]
+SEEDS = [int(seed) for seed in os.environ.get("VARVE_SEEDS", "11,12").split(",")]
 
 
 @pytest.fixture(scope="module")

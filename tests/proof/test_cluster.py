@@ -1,0 +1,126 @@
+"""The daily run on a real cluster: a Spark standalone master and two workers."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+
+import pyspark
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs import sample_web
+from jobs.lake import Lake
+from jobs.package import package
+from tests.landing_files import contents, run_web
+
+pytestmark = pytest.mark.proof
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SPARK_HOME = Path(pyspark.__file__).parent
+AS_OF = date(2025, 3, 4)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(port: int) -> None:
+    for _ in range(300):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+@pytest.fixture
+def master(tmp_path: Path) -> Iterator[str]:
+    """The URL of a master with two workers of one core each, on loopback."""
+    port = free_port()
+    environment = {
+        **os.environ,
+        "SPARK_HOME": str(SPARK_HOME),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable,
+    }
+    spark_class = [str(SPARK_HOME / "bin/spark-class")]
+    deploy = "org.apache.spark.deploy"
+    web_ui = ["--webui-port", "0"]
+    commands = [
+        [f"{deploy}.master.Master", "--host", "127.0.0.1", "--port", str(port), *web_ui],
+        *[
+            [
+                *[f"{deploy}.worker.Worker", "-c", "1", "-m", "1g", "--host", "127.0.0.1"],
+                *[*web_ui, "--work-dir", str(tmp_path / f"worker{n}")],
+                f"spark://127.0.0.1:{port}",
+            ]
+            for n in (1, 2)
+        ],
+    ]
+    started = []
+    try:
+        for command in commands:
+            with (tmp_path / "daemons.log").open("ab") as log:
+                started.append(
+                    subprocess.Popen(spark_class + command, env=environment, stdout=log, stderr=log)
+                )
+            wait_for(port)
+        yield f"spark://127.0.0.1:{port}"
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait()
+
+
+def submit(master: str, archive: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(SPARK_HOME / "bin/spark-submit"), "--master", master]
+    command += ["--properties-file", str(files("conf") / "spark-defaults.conf")]
+    for setting in (
+        "spark.driver.host=127.0.0.1",
+        "spark.ui.enabled=false",
+        "spark.sql.shuffle.partitions=4",
+        "spark.databricks.delta.snapshotPartitions=1",
+    ):
+        command += ["--conf", setting]
+    command += ["--py-files", str(archive), str(ROOT / "jobs/run.py"), "web", *arguments]
+    environment = {
+        **os.environ,
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
+
+
+def test_a_cluster_gives_the_tables_of_a_local_run(
+    spark: SparkSession, master: str, tmp_path: Path
+) -> None:
+    for _ in sample_web.write_landing(
+        tmp_path / "landing", users=200, days=4, start=date(2025, 3, 1), seed=9
+    ):
+        pass
+    archive = package(tmp_path / "varve.zip")
+    places = ["--landing", str(tmp_path / "landing"), "--lake", str(tmp_path / "cluster")]
+    done = submit(master, archive, *places, "--as-of", str(AS_OF))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    local = Lake(spark, str(tmp_path / "local"))
+    run_web(local, tmp_path / "landing", AS_OF)
+    found, expected = contents(Lake(spark, str(tmp_path / "cluster"))), contents(local)
+    for table, rows in expected.items():
+        assert found[table] == rows, table
+    usage = submit(master, archive, *places, "--as-of", "yesterday")
+    assert usage.returncode == 2
+    # spark-submit hands on what the script writes to stderr as its own stdout.
+    assert "--as-of" in usage.stdout
