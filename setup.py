@@ -17,6 +17,7 @@ setup(
         "jobs",
         "schemas",
         "transforms",
+        "transforms.healthcare",
         "transforms.techniques",
         "transforms.web",
     ],

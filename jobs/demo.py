@@ -8,7 +8,7 @@ from collections import defaultdict
 from datetime import date, timedelta
 from pathlib import Path
 
-from jobs import sample_web
+from jobs import sample_healthcare, sample_web
 from jobs.errors import UsageError
 from jobs.lake import Lake
 from jobs.landing import Landing
@@ -23,6 +23,9 @@ from schemas.contract import qualified_name, table_name
 START = date(2025, 3, 1)
 FIRST_RUN_DAYS = 7
 MARK = ".varve-demo"
+SAMPLES = {"web": sample_web.write_landing, "healthcare": sample_healthcare.write_landing}
+# A table of each system to begin with.
+FIRST_LOOKS = {"web": "core/web/fct_sessions", "healthcare": "core/healthcare/fact_appointment"}
 
 
 def prepare_folder(folder: Path) -> None:
@@ -43,10 +46,12 @@ def run_demo(
     """Generate the days, load the first week in one run and each later day in its own."""
     by_day: dict[date, list[SampleFile]] = defaultdict(list)
     waiting = landing.with_name("not_landed_yet")
-    for file in sample_web.write_landing(waiting, users=users, days=days, start=START, seed=seed):
-        by_day[file.day].append(file)
-    rows = sum(file.rows for files in by_day.values() for file in files)
-    teller.console.print(f"made {len(by_day)} days of sample web events: {rows:,} rows")
+    for system, write_landing in SAMPLES.items():
+        rows = 0
+        for file in write_landing(waiting, users=users, days=days, start=START, seed=seed):
+            by_day[file.day].append(file)
+            rows += file.rows
+        teller.console.print(f"made {days} days of sample files for {system}: {rows:,} rows")
     landing.mkdir(parents=True, exist_ok=True)
     policy = load_policy()
     last = START + timedelta(days=min(days, FIRST_RUN_DAYS) - 1)
@@ -86,18 +91,23 @@ def _tell_what_is_there(lake: Lake, landing: Path, teller: Teller) -> None:
             if lake.version(table) is not None:
                 count = lake.read(table).count()
                 teller.console.print(f"{count:>10,}  {qualified_name(table)}", markup=False)
-    sessions = f"{lake.root}/core/web/fct_sessions"
+    looks = "\n".join(f"  {system:<11} {lake.root}/{path}" for system, path in FIRST_LOOKS.items())
+    table = table_name(SYSTEMS["web"].FctSessions)
     teller.console.print(
         f"""
 The landing files are in {landing}, the lake in {lake.root}: a folder per table,
-<layer>/<system>/<table>, each a Delta table. Read one with what you like:
+<layer>/<system>/<table>, each a Delta table. Tables to begin with:
+
+{looks}
+
+Read one with what you like:
 
   pandas  from deltalake import DeltaTable
-          DeltaTable("{sessions}").to_pandas()
-  polars  pl.read_delta("{sessions}")
-  Spark   spark.read.format("delta").load("{sessions}")
+          DeltaTable(PATH).to_pandas()
+  polars  pl.read_delta(PATH)
+  Spark   spark.read.format("delta").load(PATH)
 
-What a table means: varve describe {table_name(SYSTEMS["web"].FctSessions)}
+What a table means: varve describe {table}
 All tables and columns: DATA_DICTIONARY.md; a first look: notebooks/
 How the lake is doing: varve status --lake {lake.root}""",
         markup=False,

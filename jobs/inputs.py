@@ -22,12 +22,16 @@ from jobs.step import (
     Changes,
     Days,
     Keys,
+    MergeKeys,
     Months,
     New,
     Read,
+    ReplaceAll,
     ReplaceDays,
+    ReplaceKeysInDays,
     Since,
     Step,
+    TouchedKeys,
     Whole,
 )
 from schemas.contract import Table, qualified_name
@@ -105,9 +109,12 @@ class Inputs:
         return [self._frame(read) for read in reads]
 
     def _frame(self, read: Read) -> DataFrame:
+        if isinstance(read, TouchedKeys):
+            return self.touched_keys
         table = read.table
         stored = self.lake.read(table)
-        if self.is_full or isinstance(read, Whole | Carried):
+        makes_anew = self.is_full or isinstance(self.step.write, ReplaceAll)
+        if makes_anew or isinstance(read, Whole | Carried):
             return stored
         if isinstance(read, New):
             load_ids = sorted(int(v) for v in self._partitions(table) if v is not None)
@@ -120,7 +127,8 @@ class Inputs:
         if isinstance(read, Changes):
             return self.changes(table)
         if isinstance(read, Keys):
-            keys = self.changes(table).select(read.by).distinct()
+            [by] = self._by
+            keys = self.touched_keys.select(F.col(by).alias(read.by))
             return stored.join(F.broadcast(keys), on=read.by, how="left_semi")
         if isinstance(read, Since):
             first = self.first_touched_day - timedelta(days=read.before)
@@ -133,6 +141,26 @@ class Inputs:
         """The values of the partition column in which commits added or removed rows."""
         commits = self.plan.commits.get(qualified_name(table), [])
         return set().union(*(commit.partitions for commit in commits))
+
+    @property
+    def _by(self) -> tuple[str, ...]:
+        write = self.step.write
+        assert isinstance(write, MergeKeys | ReplaceKeysInDays)
+        return write.by
+
+    @cached_property
+    def touched_keys(self) -> DataFrame:
+        """The distinct keys, under the output's names, whose rows may differ."""
+        write = self.step.write
+        if isinstance(write, MergeKeys) and write.touched:
+            return held(write.touched.keys(*self.frames(write.touched.reads)).select(*self._by))
+        reads = self.step.update.reads if self.step.update else self.step.reads
+        [by] = self._by
+        for read in reads:
+            if isinstance(read, Keys | Changes) and read.table in self.changed_tables:
+                name = read.by if isinstance(read, Keys) else by
+                return held(self.changes(read.table).select(F.col(name).alias(by)).distinct())
+        raise ValueError(f"no read of {self.step.output.__name__} tells which {by} changed")
 
     @cached_property
     def first_touched_day(self) -> date:

@@ -165,6 +165,8 @@ def _add_to_days(
     lake: Lake, table: type[Table], how: AddToDays, good: DataFrame, progress: Progress
 ) -> Written:
     """Add rows to the days they fall on; days that they change nothing in are left alone."""
+    if not table.partitioned_by:
+        return _add_to_all(lake, table, how, good, progress)
     day = table.partitioned_by[0]
     days = sorted(row[0] for row in good.select(day).distinct().collect())
     stored = lake.read(table).where(days_predicate(day, days))
@@ -182,5 +184,18 @@ def _add_to_days(
         return Written()
     where = days_predicate(day, changed)
     version = lake.replace(table, kept.where(where), progress, where=where)
+    rows = lake.rows_written(table, version).get("numOutputRows", 0)
+    return Written(version=version, rows_out=rows)
+
+
+def _add_to_all(
+    lake: Lake, table: type[Table], how: AddToDays, good: DataFrame, progress: Progress
+) -> Written:
+    """Add rows to a table too small for partitions."""
+    stored = lake.read(table)
+    kept = held(how.keep(stored.unionByName(good)).coalesce(1))
+    if kept.count() == lake.row_count(table):
+        return Written()
+    version = lake.replace(table, kept, progress)
     rows = lake.rows_written(table, version).get("numOutputRows", 0)
     return Written(version=version, rows_out=rows)

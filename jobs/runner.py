@@ -11,7 +11,7 @@ from typing import Any
 
 from pyspark.errors import PySparkException
 
-from jobs import ops, web
+from jobs import healthcare, ops, web
 from jobs.audits import Findings, audit
 from jobs.errors import SPARK_ERRORS, AuditBlocked, StepFailed, UsageError
 from jobs.inputs import Inputs, Plan, plan_step
@@ -20,12 +20,12 @@ from jobs.landing import Landing, Load
 from jobs.quality import has_due_rows, run_staging
 from jobs.session import suit_to
 from jobs.settings import Policy, fingerprint, system_settings
-from jobs.step import AddToDays, Step, bind
+from jobs.step import AddToDays, Step, bind, settings_of
 from jobs.writes import Written, write
 from schemas.catalog import SYSTEMS
 from schemas.contract import Table, qualified_name
 
-STEPS: dict[str, tuple[Step, ...]] = {"web": web.STEPS}
+STEPS: dict[str, tuple[Step, ...]] = {"web": web.STEPS, "healthcare": healthcare.STEPS}
 
 # Planning a step keeps one driver thread busy and leaves the others idle.
 STEPS_SIDE_BY_SIDE = 3
@@ -256,7 +256,7 @@ class Run:
             return run_staging(self.lake, step, inputs, progress, settings)
         follows = step.update if step.update and not inputs.is_full else None
         transform = follows.transform if follows else step.transform
-        if follows:
+        if "first_touched_day" in settings_of(transform):
             settings["first_touched_day"] = inputs.first_touched_day
         frames = inputs.frames(follows.reads if follows else step.reads)
         result = transform(*frames, **bind(transform, settings))

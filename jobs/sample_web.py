@@ -262,7 +262,7 @@ class _Deliveries:
         return [f"{row[1]},{row[2]}\n" if kind == TOO_FEW_FIELDS else f"{line[:-1]},stray,,x\n"]
 
 
-def _open(path: Path) -> TextIO:
+def open_text(path: Path) -> TextIO:
     if path.suffix != ".gz":
         return path.open("w", encoding="utf-8", newline="")
     # Without a time in the gzip header the same data is the same file.
@@ -293,7 +293,7 @@ def write_landing(
         path = folder / f"events_{day:%Y%m%d}{layout.suffix}"
         deliveries.begin(number, day.toordinal())
         rows = 0
-        with _open(path) as file:
+        with open_text(path) as file:
             file.write(layout.header)
             for slot, events in enumerate(visits.day(day)):
                 if dirty:

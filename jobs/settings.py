@@ -56,11 +56,20 @@ class WebPolicy(_Section):
     purchase_events: EventNames
 
 
+class HealthcarePolicy(_Section):
+    """[healthcare] of the policy; meanings stand in conf/policy.toml."""
+
+    backstitch: bool
+    max_logins_per_device: Annotated[int, Field(ge=1)]
+    session_attribution_days: Annotated[int, Field(ge=1, le=365)]
+
+
 class Policy(_Section):
     """The whole policy: what holds for all systems, and a section for each."""
 
     reporting_time_zone: Annotated[str, AfterValidator(_known_zone)]
     web: WebPolicy
+    healthcare: HealthcarePolicy
 
 
 def load_policy(override: Path | None = None) -> Policy:

@@ -57,7 +57,7 @@ class Months:
 
 @dataclass(frozen=True)
 class Keys:
-    """All rows of the keys that a changed row names."""
+    """All rows of the touched keys; ``by`` is the key's column in the table."""
 
     table: type[Table]
     by: str
@@ -99,7 +99,13 @@ class Carried:
     table: type[Table]
 
 
-Read = New | Days | Months | Keys | Changes | Since | Whole | Carried
+@dataclass(frozen=True)
+class TouchedKeys:
+    """The keys that the write touches: its ``by`` columns, distinct."""
+
+
+TableRead = New | Days | Months | Keys | Changes | Since | Whole | Carried
+Read = TableRead | TouchedKeys
 
 
 @dataclass(frozen=True)
@@ -129,17 +135,37 @@ class ReplaceKeysInDays:
     Only the days in which one of them differs from what is stored are written.
     """
 
-    by: str
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Touched:
+    """Which keys a change touches, where that is more than a column of the changed rows.
+
+    ``keys`` takes the frames of ``reads`` and gives the output's ``by`` columns, distinct.
+    """
+
+    keys: Transform
+    reads: tuple[Read, ...]
 
 
 @dataclass(frozen=True)
 class MergeKeys:
-    """The touched keys' rows are replaced by MERGE; only rows that differ are written."""
+    """The touched keys' rows are replaced by MERGE; only rows that differ are written.
 
-    by: str
+    Without ``touched``, the keys are those that changed rows of a `Keys` or `Changes` name.
+    """
+
+    by: tuple[str, ...]
+    touched: Touched | None = None
 
 
-Write = AddToDays | ReplaceDays | ReplaceKeysInDays | MergeKeys
+@dataclass(frozen=True)
+class ReplaceAll:
+    """A small table is made anew from whole inputs, and written where it differs."""
+
+
+Write = AddToDays | ReplaceDays | ReplaceKeysInDays | MergeKeys | ReplaceAll
 
 
 @dataclass(frozen=True)
@@ -174,7 +200,7 @@ class Step:
 
     output: type[Table]
     transform: Transform
-    reads: tuple[Read, ...]
+    reads: tuple[TableRead, ...]
     write: Write
     update: Update | None = None
     audits: tuple[Reconciliation, ...] = ()
@@ -183,8 +209,10 @@ class Step:
     @property
     def inputs(self) -> tuple[type[Table], ...]:
         """The tables whose change makes the step run."""
-        followed = self.update.reads if self.update else ()
-        tables = [read.table for read in (*self.reads, *followed) if not isinstance(read, Carried)]
+        reads: list[Read] = [*self.reads, *(self.update.reads if self.update else ())]
+        if isinstance(self.write, MergeKeys) and self.write.touched:
+            reads += self.write.touched.reads
+        tables = [r.table for r in reads if not isinstance(r, Carried | TouchedKeys)]
         return tuple(dict.fromkeys(t for t in tables if t is not self.output))
 
     @property

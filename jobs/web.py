@@ -91,7 +91,7 @@ STEPS = (
         FctSessionEvents,
         core.session_events,
         reads=(Since(StgEvents),),
-        write=ReplaceKeysInDays(by="user_id"),
+        write=ReplaceKeysInDays(by=("user_id",)),
         update=Update(
             core.session_events_since,
             reads=(
@@ -108,7 +108,7 @@ STEPS = (
         DimUsers,
         core.users,
         reads=(Whole(FctSessionEvents),),
-        write=MergeKeys(by="user_id"),
+        write=MergeKeys(by=("user_id",)),
         update=Update(
             core.users_since,
             reads=(Changes(FctSessionEvents), Whole(DimUsers), Whole(FctSessionEvents)),
@@ -130,7 +130,7 @@ STEPS = (
         FctOrders,
         core.orders,
         reads=(Keys(PurchaseEvents, by="transaction_id"),),
-        write=MergeKeys(by="order_id"),
+        write=MergeKeys(by=("order_id",)),
     ),
     Step(
         FctMarketingTouches,

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from jobs.inputs import Inputs
 from jobs.lake import Lake, Progress, days_predicate, held, row_hash, sql_values
-from jobs.step import MergeKeys, ReplaceDays, ReplaceKeysInDays, Step
+from jobs.step import MergeKeys, ReplaceAll, ReplaceDays, ReplaceKeysInDays, Step
 from schemas.contract import Table
 
 Audit = Callable[[DataFrame], None]
@@ -43,6 +43,8 @@ def write(
         return _replace_keys_in_days(lake, step, step.write, result, inputs, progress, audit)
     if isinstance(step.write, MergeKeys):
         return _merge_keys(lake, step, step.write, result, inputs, progress, audit)
+    if isinstance(step.write, ReplaceAll):
+        return _replace_if_it_differs(lake, step, result, progress, audit)
     raise TypeError(f"unknown write {step.write!r}")
 
 
@@ -54,6 +56,16 @@ def _replace_all(
         return _counted(lake, step.output, lake.replace(step.output, result, progress))
     rows = held(_few_files(step.output, result))
     audit(rows)
+    return _counted(lake, step.output, lake.replace(step.output, rows, progress))
+
+
+def _replace_if_it_differs(
+    lake: Lake, step: Step, result: DataFrame, progress: Progress, audit: Audit
+) -> Written:
+    rows = held(_few_files(step.output, result))
+    audit(rows)
+    if _changed_rows(step.output, lake.read(step.output), rows).isEmpty():
+        return Written()
     return _counted(lake, step.output, lake.replace(step.output, rows, progress))
 
 
@@ -91,16 +103,16 @@ def _replace_keys_in_days(
     """Write the days in which a touched key's rows differ from those stored."""
     table = step.output
     day = table.partitioned_by[0]
-    keys = F.broadcast(_touched_keys(step, how.by, inputs))
+    keys = F.broadcast(inputs.touched_keys)
     stored = lake.read(table).where(f"{day} >= DATE'{inputs.first_touched_day}'")
     rows = held(result)
-    theirs = stored.join(keys, on=how.by, how="left_semi")
+    theirs = stored.join(keys, on=list(how.by), how="left_semi")
     changed = _changed_rows(table, theirs, rows).select(day).distinct()
     days = sorted(row[0] for row in changed.collect())
     if not days:
         return Written()
     where = days_predicate(day, days)
-    others = stored.where(where).join(keys, on=how.by, how="left_anti")
+    others = stored.where(where).join(keys, on=list(how.by), how="left_anti")
     whole = rows.where(where).select(*table.columns).unionByName(others)
     audit(whole)
     return _counted(lake, table, lake.replace(table, whole, progress, where=where))
@@ -117,8 +129,8 @@ def _merge_keys(
 ) -> Written:
     """Bring the touched keys' rows to the result, by a MERGE of the rows that differ."""
     table = step.output
-    keys = _touched_keys(step, how.by, inputs)
-    stored = lake.read(table).join(F.broadcast(keys), on=how.by, how="left_semi")
+    keys = F.broadcast(inputs.touched_keys)
+    stored = lake.read(table).join(keys, on=list(how.by), how="left_semi")
     rows = held(result)
     changes = held(_changed_rows(table, stored, rows))
     audit(rows)
@@ -126,16 +138,6 @@ def _merge_keys(
         return Written()
     version = lake.merge(table, changes, progress, _bound(table, changes, stored))
     return _counted(lake, table, version)
-
-
-def _touched_keys(step: Step, by: str, inputs: Inputs) -> DataFrame:
-    """The distinct keys that changed rows of the inputs name, under the output's name."""
-    reads = step.update.reads if step.update else step.reads
-    for read in reads:
-        name = getattr(read, "by", by)
-        if read.table in inputs.changed_tables:
-            return inputs.changes(read.table).select(F.col(name).alias(by)).distinct()
-    raise ValueError(f"no read of {step.output.__name__} tells which {by} changed")
 
 
 def _changed_rows(table: type[Table], stored: DataFrame, result: DataFrame) -> DataFrame:

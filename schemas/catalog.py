@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from schemas import ops, web
+from schemas import healthcare, ops, web
 from schemas.contract import Table, qualified_name, table_name
 
-SYSTEMS: dict[str, ModuleType] = {"web": web}
+SYSTEMS: dict[str, ModuleType] = {"web": web, "healthcare": healthcare}
 ALL_TABLES: tuple[type[Table], ...] = (
     *(table for system in SYSTEMS.values() for table in system.TABLES),
     *ops.TABLES,
@@ -16,7 +16,7 @@ ALL_TABLES: tuple[type[Table], ...] = (
 
 def find_tables(name: str) -> list[type[Table]]:
     """The tables called so: by table, system.table, layer.table or layer.system.table."""
-    wanted = name.replace("/", ".").replace("_" + "web.", ".web.").lower()
+    wanted = name.replace("/", ".").lower()
     found = []
     for table in ALL_TABLES:
         short = table_name(table)
@@ -27,6 +27,6 @@ def find_tables(name: str) -> list[type[Table]]:
             qualified_name(table),
             f"{table.layer}_{table.system}.{short}",
         }
-        if wanted in names or name.lower() in names:
+        if wanted in names:
             found.append(table)
     return found

@@ -68,7 +68,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Check:
-    """A rule each row of a table must keep: a SQL predicate; NULL passes."""
+    """A rule each row of a table must keep: a SQL predicate that is true, and not NULL."""
 
     name: str
     predicate: str

@@ -12,8 +12,8 @@ from jobs.lake import Lake
 from jobs.landing import Landing
 from jobs.runner import Run, RunResult
 from jobs.settings import Policy, load_policy
-from schemas import web
-from schemas.contract import Table, qualified_name
+from schemas.catalog import SYSTEMS
+from schemas.contract import Layer, qualified_name
 
 COLUMNS = (
     "client_id",
@@ -44,38 +44,42 @@ def write_csv(
         writer.writerows(rows)
 
 
-def run_web(
+def run_system(
     lake: Lake,
     landing: Path,
     as_of: date,
     *,
+    system: str,
     policy: Policy | None = None,
     full_refresh: bool = False,
 ) -> RunResult:
-    """One run of web over what stands in ``landing``; fails the test where the run fails."""
-    run = Run(lake, policy or load_policy(), ["web"], as_of, full_refresh)
+    """One run over what stands in ``landing``; fails the test where the run fails."""
+    run = Run(lake, policy or load_policy(), [system], as_of, full_refresh)
     result = run.execute(Landing(lake, str(landing)))
     assert result.exit_code == 0, [step.error for step in result.steps if step.error]
     return result
 
 
-COMPARED = tuple(t for t in web.TABLES if t is not web.RawEvents)
+def run_web(lake: Lake, landing: Path, as_of: date, **others: Any) -> RunResult:
+    return run_system(lake, landing, as_of, system="web", **others)
 
 
-def contents(lake: Lake, tables: Iterable[type[Table]] = COMPARED) -> dict[str, list[Any]]:
-    """Every table's rows in an order of their own; a table that is not there has none.
+def contents(lake: Lake, system: str = "web") -> dict[str, list[Any]]:
+    """Every table's rows after raw in an order of their own; one that is not there has none.
 
     The name of the file that a quarantined record was first seen in is left
     out, as it says how a record came and not what it is.
     """
     found = {}
-    for table in tables:
+    for table in SYSTEMS[system].TABLES:
+        if table.layer is Layer.RAW:
+            continue
         frame = lake.read(table)
-        if table is web.QuarantinedEvents:
+        if table.layer is Layer.QUARANTINE:
             frame = frame.select("record_id", "reasons", "due_date")
         found[qualified_name(table)] = sorted(map(str, frame.collect()))
     return found
 
 
-def versions(lake: Lake) -> dict[str, int | None]:
-    return {qualified_name(table): lake.version(table) for table in web.TABLES}
+def versions(lake: Lake, system: str = "web") -> dict[str, int | None]:
+    return {qualified_name(table): lake.version(table) for table in SYSTEMS[system].TABLES}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
+from jobs import sample_healthcare
 from jobs.lake import Lake
-from tests.landing_files import event, run_web, write_csv
+from tests.landing_files import event, run_system, run_web, write_csv
 
 PURCHASE = '{"transaction_id": "T1", "revenue": %s}'
 AS_OF = date(2025, 3, 10)
@@ -57,4 +59,30 @@ def lakes(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tupl
     for name in ("01", "03", "02"):
         write_csv(folder / "some/web/events" / f"{name}.csv", day_files()[name])
         run_web(piecewise, folder / "some", AS_OF)
+    return whole, piecewise, folder
+
+
+@pytest.fixture(scope="session")
+def bookings(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Lake, Lake, Path]:
+    """Ten dirty days of healthcare in one run; and the last days first, the first days last."""
+    folder = tmp_path_factory.mktemp("healthcare")
+    start = date(2025, 3, 1)
+    later = []
+    for file in sample_healthcare.write_landing(
+        folder / "all", users=80, days=10, start=start, seed=4
+    ):
+        if file.day.day > 4:
+            later.append(file.path)
+    whole = Lake(spark, str(folder / "whole"))
+    run_system(whole, folder / "all", AS_OF, system="healthcare")
+    piecewise = Lake(spark, str(folder / "piecewise"))
+    for path in later:
+        place = folder / "some" / path.relative_to(folder / "all")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, place)
+    run_system(piecewise, folder / "some", AS_OF, system="healthcare")
+    shutil.copytree(folder / "all", folder / "some", dirs_exist_ok=True)
+    run_system(piecewise, folder / "some", AS_OF, system="healthcare")
     return whole, piecewise, folder

@@ -11,9 +11,9 @@ from random import Random
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs import sample_web
+from jobs import sample_healthcare, sample_web
 from jobs.lake import Lake
-from tests.landing_files import contents, run_web
+from tests.landing_files import contents, run_system
 
 pytestmark = pytest.mark.proof
 
@@ -22,25 +22,32 @@ AS_OF = date(2025, 3, 12)
 SEEDS = [int(seed) for seed in os.environ.get("VARVE_SEEDS", "11,12").split(",")]
 
 
-@pytest.fixture(scope="module")
-def landed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+SAMPLES = {"web": (sample_web, 300), "healthcare": (sample_healthcare, 150)}
+
+
+@pytest.fixture(scope="module", params=SAMPLES)
+def landed(
+    request: pytest.FixtureRequest, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path, dict]:
     """Twelve dirty days, and every table as one run over all of them gives it."""
+    system: str = request.param
+    sample, users = SAMPLES[system]
     folder = tmp_path_factory.mktemp("convergence")
-    for _ in sample_web.write_landing(folder / "all", users=300, days=12, start=START, seed=5):
+    for _ in sample.write_landing(folder / "all", users=users, days=12, start=START, seed=5):
         pass
     whole = Lake(spark, str(folder / "whole"))
-    run_web(whole, folder / "all", AS_OF)
-    return folder / "all", contents(whole)
+    run_system(whole, folder / "all", AS_OF, system=system)
+    return system, folder / "all", contents(whole, system)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_any_split_in_any_order_with_repeats_gives_the_same_tables(
-    spark: SparkSession, landed: tuple[Path, dict], tmp_path: Path, seed: int
+    spark: SparkSession, landed: tuple[str, Path, dict], tmp_path: Path, seed: int
 ) -> None:
     """Case 45. Another split: VARVE_SEEDS=1,2,3 make proof."""
     print(f"seed {seed}")
     random = Random(seed)
-    everything, expected = landed
+    system, everything, expected = landed
     files = sorted(file for file in everything.rglob("*") if file.is_file())
     random.shuffle(files)
     cuts = sorted(random.sample(range(1, len(files)), 3))
@@ -54,7 +61,7 @@ def test_any_split_in_any_order_with_repeats_gives_the_same_tables(
             place = tmp_path / "landing" / file.parent.relative_to(everything) / name
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, place)
-        run_web(lake, tmp_path / "landing", date(2025, 3, 9 + number))
-    found = contents(lake)
+        run_system(lake, tmp_path / "landing", date(2025, 3, 9 + number), system=system)
+    found = contents(lake, system)
     for table, rows in expected.items():
         assert found[table] == rows, f"{table} differs; seed {seed}"

@@ -10,21 +10,23 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs import sample_web
+from jobs import sample_healthcare, sample_web
 from jobs.lake import Lake
 from schemas.ops import LandedFiles, Releases
-from tests.landing_files import contents, run_web
+from tests.landing_files import contents, run_system
 
 pytestmark = pytest.mark.proof
 
 START = date(2025, 3, 1)
 AS_OF = date(2025, 3, 10)
 Condition = Callable[[Path], bool]
+Stage = tuple[Path, Path, dict, int]
 
 
 def commits(lake: Path, table: str) -> int:
@@ -55,49 +57,58 @@ def between(table: str) -> tuple[str, Callable[[Path], Condition]]:
     return f"between files and commit of {table}", start
 
 
+SAMPLES = {"web": (sample_web, 300), "healthcare": (sample_healthcare, 150)}
 POINTS = [
-    committed("raw/web/events"),
-    committed("staging/web/stg_events"),
-    between("core/web/fct_session_events"),
-    between("core/web/dim_users"),
-    committed("mart/web/web_funnel_daily"),
+    ("web", *committed("raw/web/events")),
+    ("web", *committed("staging/web/stg_events")),
+    ("web", *between("core/web/fct_session_events")),
+    ("web", *between("core/web/dim_users")),
+    ("web", *committed("mart/web/web_funnel_daily")),
+    ("healthcare", *between("core/healthcare/dim_user")),
+    ("healthcare", *committed("core/healthcare/user_identity_map")),
+    ("healthcare", *between("core/healthcare/fact_appointment")),
 ]
 
 
 @pytest.fixture(scope="module")
-def stages(
-    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Path, dict, int]:
-    """A lake of the first week, a landing with three more days, and the tables that follow."""
-    folder = tmp_path_factory.mktemp("kill")
+def stages(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stage]:
+    """Per system a lake of the first week, a landing with three more days, and what follows."""
+    return cache(lambda system: _stage(spark, tmp_path_factory.mktemp(system), system))
+
+
+def _stage(spark: SparkSession, folder: Path, system: str) -> Stage:
+    sample, users = SAMPLES[system]
     later = []
-    for file in sample_web.write_landing(folder / "all", users=300, days=10, start=START, seed=3):
+    for file in sample.write_landing(folder / "all", users=users, days=10, start=START, seed=3):
         if (file.day - START).days >= 7:
             later.append(file.path)
     shutil.copytree(folder / "all", folder / "week")
     for path in later:
         (folder / "week" / path.relative_to(folder / "all")).unlink()
-    run_web(Lake(spark, str(folder / "base")), folder / "week", date(2025, 3, 7))
+    base = Lake(spark, str(folder / "base"))
+    run_system(base, folder / "week", date(2025, 3, 7), system=system)
     shutil.copytree(folder / "base", folder / "whole")
     whole = Lake(spark, str(folder / "whole"))
-    run_web(whole, folder / "all", AS_OF)
-    return folder / "base", folder / "all", contents(whole), whole.read(LandedFiles).count()
+    run_system(whole, folder / "all", AS_OF, system=system)
+    files = whole.read(LandedFiles).count()
+    return folder / "base", folder / "all", contents(whole, system), files
 
 
-@pytest.mark.parametrize(("name", "start"), POINTS, ids=[name for name, _ in POINTS])
+@pytest.mark.parametrize(("system", "name", "start"), POINTS, ids=[point[1] for point in POINTS])
 def test_a_killed_run_run_again_gives_the_same_tables(
     spark: SparkSession,
-    stages: tuple[Path, Path, dict, int],
+    stages: Callable[[str], Stage],
     tmp_path: Path,
+    system: str,
     name: str,
     start: Callable[[Path], Condition],
 ) -> None:
     """Case 46: nothing twice, nothing lost, and the lease of the dead run is taken over."""
-    base, landing, expected, files = stages
+    base, landing, expected, files = stages(system)
     folder = tmp_path / "lake"
     shutil.copytree(base, folder)
     reached = start(folder)
-    command = [sys.executable, "-m", "jobs.run", "run", "web", "--landing", str(landing)]
+    command = [sys.executable, "-m", "jobs.run", "run", system, "--landing", str(landing)]
     command += ["--lake", str(folder), "--as-of", str(AS_OF), "--quiet"]
     process = subprocess.Popen(command, start_new_session=True)
     deadline = time.monotonic() + 300
@@ -110,8 +121,8 @@ def test_a_killed_run_run_again_gives_the_same_tables(
     lake = Lake(spark, str(folder))
     # The newest release is still the one from before.
     assert lake.read(Releases).where("release_id > 1").count() == 0
-    run_web(lake, landing, AS_OF)
-    found = contents(lake)
+    run_system(lake, landing, AS_OF, system=system)
+    found = contents(lake, system)
     for table, rows in expected.items():
         assert found[table] == rows, f"{table} differs after a kill {name}"
     assert lake.read(LandedFiles).count() == files

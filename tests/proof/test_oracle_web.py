@@ -12,8 +12,9 @@ from pyspark.sql import SparkSession
 
 from jobs.lake import Lake
 from schemas import web
-from schemas.contract import DOUBLE, Table, table_name
+from schemas.contract import Table, table_name
 from tests.landing_files import event, run_web, write_csv
+from tests.proof.comparison import SHOWN, differing
 from tests.proof.conftest import Built
 from tests.proof.oracle_web import Oracle
 from tests.proof.oracle_web_credit import MODELS
@@ -49,7 +50,6 @@ _QUARANTINED = (
     "event_id",
     "malformed_text",
 )
-SHOWN = 3
 
 
 @pytest.fixture(scope="module", params=LAKES)
@@ -66,46 +66,11 @@ def compared(request: pytest.FixtureRequest) -> tuple[Built, Oracle]:
     return built, oracle
 
 
-def differing(oracle: Oracle, table: type[Table]) -> list[str]:
-    """What tells the lake's table from the oracle's: rows, and columns of rows on both sides."""
-    name, sql = table_name(table), oracle.sql
-    sql.execute(f"CREATE OR REPLACE VIEW found AS SELECT * FROM {table.layer}_{name}")
+def compare(oracle: Oracle, table: type[Table]) -> list[str]:
+    where = "true"
     if table is web.ChannelAttributionDaily:
-        models = ", ".join(f"'{model}'" for model in MODELS)
-        sql.execute(
-            f"CREATE OR REPLACE VIEW found AS SELECT * FROM {table.layer}_{name} "
-            f"WHERE model IN ({models})"
-        )
-    told = []
-    for side in ("found", name):
-        twice = sql.sql(f"SELECT {', '.join(table.grain)}, count(*) FROM {side} "
-                        "GROUP BY ALL HAVING count(*) > 1")  # fmt: skip
-        if len(twice):
-            told.append(f"{side} has {len(twice)} keys more than once:\n{twice.limit(SHOWN)}")
-    keys = " AND ".join(f"l.{key} = o.{key}" for key in table.grain)
-    for kept, other, side in (("l", "o", "only the lake"), ("o", "l", "only the oracle")):
-        tables = {"l": "found", "o": name}
-        rows = sql.sql(f"SELECT {kept}.* FROM {tables[kept]} AS {kept} "
-                       f"ANTI JOIN {tables[other]} AS {other} ON {keys}")  # fmt: skip
-        if len(rows):
-            told.append(f"{side} has {len(rows)} rows, such as {_rows(rows.limit(SHOWN))}")
-    for column, contract in table.columns.items():
-        differs = f"l.{column} IS DISTINCT FROM o.{column}"
-        if contract.type == DOUBLE:
-            # Sums of floats depend on their order.
-            differs += f" AND NOT coalesce(abs(l.{column} - o.{column}) <= 1e-9 * "
-            differs += f"greatest(1, abs(o.{column})), false)"
-        selected = ", ".join(f"l.{key}" for key in table.grain if key != column)
-        rows = sql.sql(f"SELECT {selected}{',' if selected else ''} l.{column} AS lake, "
-                       f"o.{column} AS oracle FROM found AS l JOIN {name} AS o ON {keys} "
-                       f"WHERE {differs}")  # fmt: skip
-        if len(rows):
-            told.append(f"{column} differs in {len(rows)} rows: {_rows(rows.limit(SHOWN))}")
-    return told
-
-
-def _rows(rows: object) -> str:
-    return "".join(f"\n    {row}" for row in rows.to_arrow_table().to_pylist())
+        where = f"model IN ({', '.join(repr(model) for model in MODELS)})"
+    return differing(oracle.sql, table, f"SELECT * FROM {table.layer}_{table_name(table)}", where)
 
 
 @pytest.mark.parametrize("table", RECOMPUTED, ids=table_name)
@@ -113,7 +78,7 @@ def test_a_table_is_what_the_definitions_say(
     compared: tuple[Built, Oracle], table: type[Table]
 ) -> None:
     _, oracle = compared
-    told = differing(oracle, table)
+    told = compare(oracle, table)
     assert not told, f"{table_name(table)}:\n" + "\n".join(told)
 
 

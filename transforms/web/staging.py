@@ -12,6 +12,7 @@ from schemas.web import Events, StgEvents
 from transforms.techniques import channels, urls
 from transforms.techniques.bots import with_is_bot
 from transforms.techniques.dedupe import content_id, first_per_key
+from transforms.techniques.devices import device_type
 from transforms.techniques.quality import blank_to_null, broken_rules, instant, is_json
 
 _EVENT_DATA = "transaction_id STRING, revenue STRING, utm_source STRING, utm_medium STRING, "
@@ -62,7 +63,7 @@ def events(
             "transaction_id": blank_to_null(F.col("details.transaction_id")),
             "revenue_text": blank_to_null(F.col("details.revenue")),
             **{name: _utm(name) for name in ("utm_source", "utm_medium", "utm_campaign")},
-            "device_type": _device_type(),
+            "device_type": device_type(F.col("user_agent")),
         }
     ).withColumn("revenue", F.col("revenue_text").try_cast("decimal(18,2)"))
     sound = F.col("malformed_reason").isNull()
@@ -128,10 +129,3 @@ def _utm(name: str) -> Column:
     tagged_url = F.when(F.col("page_url").contains(f"{name}="), F.col("page_url"))
     in_url = channels.absent_to_null(urls.query_parameter(tagged_url, name))
     return F.coalesce(landed, in_url)
-
-
-def _device_type() -> Column:
-    mobile = F.lower("user_agent").rlike("mobile|iphone|android")
-    return (
-        F.when(F.col("user_agent").isNull(), "Unknown").when(mobile, "Mobile").otherwise("Desktop")
-    )

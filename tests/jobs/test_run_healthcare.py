@@ -1,0 +1,91 @@
+"""Runs of healthcare through real Delta tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import functions as F
+
+from jobs.lake import Lake
+from jobs.ops import results_json
+from schemas import healthcare
+from schemas.healthcare_landing import QUARANTINES, StgPayments
+from schemas.ops import Releases
+from tests.jobs.conftest import AS_OF
+from tests.landing_files import contents, run_system, versions
+
+Lakes = tuple[Lake, Lake, Path]
+
+
+def test_any_split_and_order_gives_the_tables_of_one_run(bookings: Lakes) -> None:
+    """Cases 7, 12, 29 and 45: the first four days land last."""
+    whole, piecewise, _ = bookings
+    expected, found = contents(whole, "healthcare"), contents(piecewise, "healthcare")
+    for table, rows in expected.items():
+        assert found[table] == rows, table
+
+
+# So few people wear out no device's limit; the proof's many do.
+MAY_BE_EMPTY = {healthcare.IdentityAudit, *QUARANTINES.values()}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [t for t in healthcare.TABLES if t not in MAY_BE_EMPTY],
+    ids=lambda table: table.__name__,
+)
+def test_no_table_is_empty(bookings: Lakes, table: type) -> None:
+    """Two empty tables are equal, which says nothing."""
+    assert bookings[0].row_count(table) > 0
+
+
+def test_spend_revenue_and_payments_are_one_sum(bookings: Lakes) -> None:
+    """Case 27."""
+    lake = bookings[0]
+
+    def total(table: type, column: str, where: str = "true") -> object:
+        return lake.read(table).where(where).agg(F.sum(column)).collect()[0][0]
+
+    paid = total(healthcare.FactPayment, "net_amount", "has_appointment")
+    assert paid > 0
+    assert total(healthcare.UserSpend, "total_spend") == paid
+    assert total(healthcare.ProviderPerformance, "revenue") == paid
+    assert total(healthcare.BookingKpisDaily, "net_revenue") == paid
+    assert total(healthcare.ChannelBookingsDaily, "net_revenue") == paid
+
+
+def test_no_payment_is_lost(bookings: Lakes) -> None:
+    lake = bookings[0]
+    staged = lake.read(StgPayments).select("payment_id").distinct().count()
+    assert lake.row_count(healthcare.FactPayment) == staged
+
+
+def test_broken_rows_are_in_quarantine_with_their_reasons(bookings: Lakes) -> None:
+    """Case 8, and what the definitions send there."""
+    reasons = set()
+    for table in QUARANTINES.values():
+        for row in bookings[0].read(table).select(F.explode("reasons").alias("reason")).collect():
+            reasons.add(row.reason)
+    assert {"malformed_line", "updated_at_unreadable", "in_future", "status_unknown"} <= reasons
+    assert reasons & {"session_id_missing", "user_id_missing", "appointment_id_missing"}
+
+
+def test_nothing_new_writes_nothing(bookings: Lakes) -> None:
+    """Case 47."""
+    whole, _, folder = bookings
+    before = versions(whole, "healthcare"), whole.version(Releases)
+    result = run_system(whole, folder / "all", AS_OF, system="healthcare")
+    assert {step.outcome for step in result.steps} == {"skipped"}
+    assert (versions(whole, "healthcare"), whole.version(Releases)) == before
+
+
+def test_a_rebuild_gives_the_same_tables(bookings: Lakes) -> None:
+    _, piecewise, folder = bookings
+    before = contents(piecewise, "healthcare")
+    result = run_system(piecewise, folder / "some", AS_OF, system="healthcare", full_refresh=True)
+    assert contents(piecewise, "healthcare") == before
+    told = results_json(result)
+    # Every e-mail address and telephone of the sample; neither is for a log.
+    assert "@example.com" not in told
+    assert "555-" not in told

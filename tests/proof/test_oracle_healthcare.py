@@ -1,0 +1,98 @@
+"""Every core table and mart of healthcare equals what plain SQL makes of the same files."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+
+from jobs import sample_healthcare
+from jobs.lake import Lake
+from schemas import healthcare
+from schemas.contract import Table, table_name
+from tests.landing_files import run_system
+from tests.proof.comparison import differing
+from tests.proof.oracle_healthcare import Oracle
+
+pytestmark = pytest.mark.proof
+
+START = date(2025, 3, 1)
+DAYS, AT_ONCE = 12, 8
+AS_OF = START + timedelta(days=DAYS - 1)
+RECOMPUTED = (
+    healthcare.DimUser,
+    healthcare.UserIdentityMap,
+    healthcare.IdentityAudit,
+    healthcare.FactSession,
+    healthcare.FactPayment,
+    healthcare.FactAppointment,
+    healthcare.DimSession,
+    healthcare.UserSpend,
+    healthcare.ProviderPerformance,
+    healthcare.BookingKpisDaily,
+    healthcare.ChannelBookingsDaily,
+)
+
+
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("landing")
+    for _ in sample_healthcare.write_landing(folder, users=250, days=DAYS, start=START, seed=2):
+        pass
+    return folder
+
+
+@pytest.fixture(scope="module", params=["whole", "followed"])
+def compared(
+    request: pytest.FixtureRequest,
+    spark: SparkSession,
+    landing: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Lake, Oracle]:
+    """Everything in one run; eight days in one run and then each day's files as they land."""
+    folder = tmp_path_factory.mktemp(request.param)
+    lake = Lake(spark, str(folder / "lake"))
+    first = DAYS if request.param == "whole" else AT_ONCE
+    for number in range(first, DAYS + 1):
+        day = START + timedelta(days=number - 1)
+        for file in sorted(landing.rglob("*_*.*")):
+            place = folder / "landing" / file.relative_to(landing)
+            if file.name.split(".")[0][-8:] <= f"{day:%Y%m%d}" and not place.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, place)
+        result = run_system(lake, folder / "landing", day, system="healthcare")
+        modes = {step.mode for step in result.steps if step.outcome == "written"}
+        assert modes == ({"full"} if number == first else {"update"}), modes
+    oracle = Oracle(AS_OF)
+    oracle.land(landing)
+    oracle.build()
+    return lake, oracle
+
+
+@pytest.mark.parametrize("table", RECOMPUTED, ids=table_name)
+def test_a_table_is_what_the_definitions_say(
+    compared: tuple[Lake, Oracle], table: type[Table]
+) -> None:
+    lake, oracle = compared
+    oracle.sql.register("lake_rows", DeltaTable(lake.path(table)).to_pyarrow_table())
+    assert lake.row_count(table) > 0
+    told = differing(oracle.sql, table, "SELECT * FROM lake_rows")
+    assert not told, f"{table_name(table)}:\n" + "\n".join(told)
+
+
+def test_user_sk_is_that_of_the_version_the_oracle_finds(compared: tuple[Lake, Oracle]) -> None:
+    lake, oracle = compared
+    for table in (healthcare.FactAppointment, healthcare.DimUser):
+        rows = DeltaTable(lake.path(table)).to_pyarrow_table()
+        oracle.sql.register(f"lake_{table_name(table)}", rows)
+    wrong = oracle.sql.sql(
+        """SELECT a.appointment_id FROM lake_fact_appointment AS a
+           LEFT JOIN lake_dim_user AS u USING (user_sk)
+           JOIN fact_appointment AS o USING (appointment_id)
+           WHERE u.user_id IS DISTINCT FROM o.version_of"""
+    )
+    assert not len(wrong), wrong

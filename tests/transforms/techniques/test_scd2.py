@@ -1,0 +1,184 @@
+"""Histories: cases 1 to 12, and random changes against a plain-Python oracle."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from random import Random
+
+from pyspark.sql import DataFrame, SparkSession
+
+from transforms.techniques.scd2 import changes_of_snapshots, history
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+SCHEMA = "case string, key string, at timestamp, value string, note string, gone boolean"
+# value, sequence, note, is a delete
+Change = tuple[str | None, int, str, bool]
+Version = tuple[str | None, int, int | None, str]
+
+
+def put(value: str | None, at: int, note: str = "") -> Change:
+    return value, at, note, False
+
+
+def delete(at: int) -> Change:
+    return None, at, "", True
+
+
+def instant(at: int) -> datetime:
+    return START + timedelta(hours=at)
+
+
+def hours(at: datetime | None) -> int | None:
+    return None if at is None else round((at.replace(tzinfo=UTC) - START).total_seconds() / 3600)
+
+
+def histories(spark: SparkSession, cases: dict[str, list[Change]]) -> dict[str, list[Version]]:
+    """Every case's versions of one key, by one job for all cases."""
+    rows = [
+        (case, "k", instant(at), value, note, gone)
+        for case, changes in cases.items()
+        for value, at, note, gone in changes
+    ]
+    found: dict[str, list[Version]] = {case: [] for case in cases}
+    for row in history_of(spark.createDataFrame(rows, SCHEMA)).collect():
+        assert row.is_current == (row.valid_to is None)
+        version = (row.value, hours(row.valid_from), hours(row.valid_to), row.note)
+        found[row.case].append(version)
+    return {case: sorted(versions, key=lambda v: v[1]) for case, versions in found.items()}
+
+
+def history_of(changes: DataFrame) -> DataFrame:
+    return history(
+        changes,
+        keys=("case", "key"),
+        sequence="at",
+        tracked=("value",),
+        untracked=("note",),
+        deleted="gone",
+    )
+
+
+def oracle(changes: list[Change]) -> list[tuple[str | None, int, int | None]]:
+    """Play the changes in order of time; at one instant a delete wins, else whichever is there."""
+    at_instant: dict[int, Change] = {}
+    for change in changes:
+        other = at_instant.get(change[1])
+        if other is None or (change[3] and not other[3]):
+            at_instant[change[1]] = change
+    versions: list[tuple[str | None, int, int | None]] = []
+    is_open = False
+    for at in sorted(at_instant):
+        value, _, _, gone = at_instant[at]
+        if is_open and (gone or versions[-1][0] != value):
+            versions[-1] = (*versions[-1][:2], at)
+            is_open = False
+        if not gone and not is_open:
+            versions.append((value, at, None))
+            is_open = True
+    return versions
+
+
+CASES: dict[str, tuple[list[Change], list[tuple[str | None, int, int | None]]]] = {
+    "1": (
+        [put("A", 1), put("B", 5), put("C", 7)],
+        [("A", 1, 5), ("B", 5, 7), ("C", 7, None)],
+    ),
+    "2": (
+        [put("A", 1), put(None, 5), put("A", 7)],
+        [("A", 1, 5), (None, 5, 7), ("A", 7, None)],
+    ),
+    "3": (
+        [put("A", 5), put("A", 10), put("A", 15), put("C", 20), put("B", 12)],
+        [("A", 5, 12), ("B", 12, 15), ("A", 15, 20), ("C", 20, None)],
+    ),
+    "4": ([put("A", 1), delete(5), put("A", 9)], [("A", 1, 5), ("A", 9, None)]),
+    "5": ([delete(5), put("A", 1)], [("A", 1, 5)]),
+    "6, repeated": ([put("B", 5), put("B", 5)], [("B", 5, None)]),
+    "a delete alone": ([delete(5)], []),
+    "a delete and a value at once": ([put("A", 1), put("B", 5), delete(5)], [("A", 1, 5)]),
+}
+
+
+def test_cases_1_to_6_and_10(spark: SparkSession) -> None:
+    """In the order given and in the reverse; case 10 is that each is a first load."""
+    backwards = {f"{name} backwards": changes[::-1] for name, (changes, _) in CASES.items()}
+    found = histories(spark, {name: changes for name, (changes, _) in CASES.items()} | backwards)
+    for name, (_, expected) in CASES.items():
+        for case in (name, f"{name} backwards"):
+            assert [version[:3] for version in found[case]] == expected, case
+
+
+def test_two_values_at_one_instant_have_one_winner_in_any_order(spark: SparkSession) -> None:
+    """Case 6."""
+    pair = [put("B", 5), put("C", 5)]
+    found = histories(spark, {"one": pair, "other": pair[::-1]})
+    assert found["one"] == found["other"]
+    assert len(found["one"]) == 1
+
+
+def test_an_untracked_change_updates_its_version_in_place(spark: SparkSession) -> None:
+    """Case 9: the note is the latest; the version is the same."""
+    found = histories(spark, {"9": [put("A", 1, "old"), put("A", 5, "new")]})
+    assert found["9"] == [("A", 1, None, "new")]
+
+
+def test_a_new_tracked_column_that_was_null_makes_no_versions(spark: SparkSession) -> None:
+    """Case 11."""
+    rows = [
+        ("k", instant(1), "A", None),
+        ("k", instant(5), "A", None),
+        ("k", instant(7), "B", None),
+    ]
+    changes = spark.createDataFrame(rows, "key string, at timestamp, value string, added string")
+    narrow = history(changes, keys=("key",), sequence="at", tracked=("value",))
+    wide = history(changes, keys=("key",), sequence="at", tracked=("value", "added"))
+    columns = ["key", "value", "valid_from", "valid_to", "version_id"]
+    assert sorted(wide.select(columns).collect()) == sorted(narrow.select(columns).collect())
+
+
+def test_random_changes_give_what_an_oracle_plays(spark: SparkSession) -> None:
+    """Cases 7 and 12: any order, any repetition, the laws of a history."""
+    random = Random(20250301)
+    cases: dict[str, list[Change]] = {}
+    for number in range(400):
+        instants = random.sample(range(12), random.randint(1, 7))
+        changes = [
+            delete(at) if random.random() < 0.2 else put(random.choice(["A", "B", None]), at)
+            for at in instants
+        ]
+        changes += random.sample(changes, random.randint(0, len(changes)))
+        random.shuffle(changes)
+        cases[str(number)] = changes
+    found = histories(spark, cases)
+    for case, changes in cases.items():
+        versions = [version[:3] for version in found[case]]
+        assert versions == oracle(changes), changes
+        assert sum(stop is None for _, _, stop in versions) <= 1
+        assert all(stop is None or start < stop for _, start, stop in versions)
+        assert all(a[2] <= b[1] for a, b in pairwise(versions))
+
+
+def test_a_key_missing_from_a_snapshot_is_a_delete_at_it(spark: SparkSession) -> None:
+    """Daily snapshots tell the same history as the changes between them."""
+    rows = [
+        ("a", 1, "A"),
+        ("a", 2, "A"),
+        ("a", 4, "B"),
+        ("b", 1, "X"),
+        ("b", 4, "X"),
+        ("c", 4, "N"),
+    ]
+    snapshots = spark.createDataFrame(
+        [("s", key, instant(at), value, "") for key, at, value in rows],
+        "case string, key string, at timestamp, value string, note string",
+    )
+    changes = changes_of_snapshots(snapshots, keys=("case", "key"), taken_at="at")
+    found = history_of(changes.withColumnRenamed("is_deleted", "gone")).collect()
+    assert sorted((r.key, r.value, hours(r.valid_from), hours(r.valid_to)) for r in found) == [
+        ("a", "A", 1, 4),
+        ("a", "B", 4, None),
+        ("b", "X", 1, 2),
+        ("b", "X", 4, None),
+        ("c", "N", 4, None),
+    ]

@@ -1,0 +1,121 @@
+"""Slowly changing dimensions of type 2: one row per version of a key.
+
+R. Kimball, The Data Warehouse Toolkit. A version is valid from ``valid_from``,
+inclusive, to ``valid_to``, exclusive; NULL and ``is_current`` for the open one.
+The history is a function of the set of changes: their order of arrival and their
+repetition have no part in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from transforms.techniques.dedupe import content_id, first_per_key
+
+
+def history(
+    changes: DataFrame,
+    *,
+    keys: Sequence[str],
+    sequence: str,
+    tracked: Sequence[str],
+    untracked: Sequence[str] = (),
+    deleted: str | None = None,
+) -> DataFrame:
+    """One row per version: keys, tracked, untracked, valid_from, valid_to, is_current, version_id.
+
+    ``changes`` has one row per change of a key at the instant ``sequence``; no key
+    and no instant is NULL. Consecutive changes alike in all tracked columns, NULL
+    being a value like others, are one version; its untracked values are those of
+    its latest change. A change with ``deleted`` true closes; the next change opens
+    again. Of several changes at one instant a delete wins, else the first by
+    content. ``version_id`` is a hash of the keys and valid_from.
+    """
+    is_delete = F.coalesce(F.col(deleted), F.lit(False)) if deleted else F.lit(False)
+    marked = changes.select(
+        *keys, *tracked, *untracked, F.col(sequence).alias("valid_from"), is_delete.alias("__gone")
+    )
+    once = first_per_key(marked, keys=(*keys, "valid_from"), order=(F.col("__gone").desc(),))
+    # Working columns are marked, for a dimension may have one called state.
+    # What a delete says of the values is of no account.
+    state = F.struct("__gone", *[F.when(~F.col("__gone"), F.col(n)).alias(n) for n in tracked])
+    in_order = Window.partitionBy(*keys).orderBy("valid_from")
+    so_far = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    numbered = (
+        once.withColumn("__state", state)
+        .withColumn("__before", F.lag("__state").over(in_order))
+        .withColumn(
+            "__starts", F.col("__before").isNull() | ~F.col("__state").eqNullSafe(F.col("__before"))
+        )
+        .withColumn("__version", F.sum(F.col("__starts").cast("int")).over(so_far))
+    )
+    latest = F.max_by(F.struct("__gone", *tracked, *untracked), "valid_from")
+    versions = (
+        numbered.groupBy(*keys, "__version")
+        .agg(F.min("valid_from").alias("valid_from"), latest.alias("__latest"))
+        .select(*keys, "valid_from", "__latest.*")
+    )
+    return (
+        _closed(versions, keys)
+        .where(~F.col("__gone"))
+        .select(
+            *keys,
+            *tracked,
+            *untracked,
+            "valid_from",
+            "valid_to",
+            F.col("valid_to").isNull().alias("is_current"),
+            version_id(keys).alias("version_id"),
+        )
+    )
+
+
+def version_id(keys: Sequence[str]) -> Column:
+    """The surrogate key of a version: a hash of its keys and valid_from."""
+    texts = [F.col(key).cast("string") for key in keys]
+    return content_id(*texts, F.unix_micros("valid_from").cast("string"))
+
+
+def joined_neighbours(
+    intervals: DataFrame, *, keys: Sequence[str], values: Sequence[str]
+) -> DataFrame:
+    """One row per run of a key's intervals alike in all values: keys, values, valid_from, valid_to.
+
+    Intervals of a key neither overlap nor leave gaps; the last is open (NULL).
+    """
+    in_order = Window.partitionBy(*keys).orderBy("valid_from")
+    state = F.struct(*values)
+    before = F.lag(state).over(in_order)
+    starts = intervals.withColumn("__before", before).where(
+        F.col("__before").isNull() | ~state.eqNullSafe(F.col("__before"))
+    )
+    return _closed(starts.select(*keys, *values, "valid_from"), keys)
+
+
+def changes_of_snapshots(snapshots: DataFrame, *, keys: Sequence[str], taken_at: str) -> DataFrame:
+    """The change feed that full snapshots tell: their columns and ``is_deleted``.
+
+    A key that a snapshot has and the next one has not was deleted at the next
+    one's instant: a row with its keys and NULL for all else. An instant without
+    any snapshot tells nothing.
+    """
+    taken = snapshots.select(taken_at).distinct()
+    following = taken.withColumn(
+        "following", F.lead(taken_at).over(Window.partitionBy(F.lit(1)).orderBy(taken_at))
+    )
+    present = snapshots.select(*keys, taken_at).distinct()
+    due = present.join(following, on=taken_at, how="inner").where("following IS NOT NULL")
+    due = due.select(*keys, F.col("following").alias(taken_at))
+    gone = due.join(present, on=[*keys, taken_at], how="left_anti")
+    return snapshots.withColumn("is_deleted", F.lit(False)).unionByName(
+        gone.withColumn("is_deleted", F.lit(True)), allowMissingColumns=True
+    )
+
+
+def _closed(starts: DataFrame, keys: Sequence[str]) -> DataFrame:
+    """Each interval ends where its key's next begins."""
+    in_order = Window.partitionBy(*keys).orderBy("valid_from")
+    return starts.withColumn("valid_to", F.lead("valid_from").over(in_order))
