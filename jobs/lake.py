@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -96,7 +97,7 @@ class Lake:
         place = self.storage.absolute(root)
         # Delta takes a file: URL and the same path in another spelling for two places.
         self.root = local_path(place) or place
-        # A MERGE takes its user metadata from the session, which all threads share.
+        # A command takes its user metadata from the session, which all threads share.
         self._marking = threading.Lock()
 
     # -- where and which version -------------------------------------------------
@@ -240,15 +241,21 @@ class Lake:
         progress: Progress,
         where: str | None = None,
     ) -> int:
-        """Overwrite the table, or the rows that ``where`` selects; the new version."""
+        """Overwrite the table, or the rows that ``where`` selects; the new version.
+
+        No row replaced by no row is a commit too: it carries the progress.
+        """
         fresh = self.version(table) is None
         if fresh:
             self.create(table)
+        before = self.version(table)
         writer = self._conform(table, frame).write.format("delta").mode("overwrite")
         writer = writer.option("userMetadata", self._mark(table, progress))
         if where is not None and not fresh:
             writer = writer.option("replaceWhere", where)
         writer.save(self.path(table))
+        if self.version(table) == before:
+            self.mark(table, progress)
         return self._now(table)
 
     def append(self, table: type[Table], frame: DataFrame, progress: Progress) -> int:
@@ -272,28 +279,42 @@ class Lake:
         """
         keys = " AND ".join(f"t.{name} = s.{name}" for name in table.grain)
         values: dict[str, str | Column] = {name: f"s.{name}" for name in table.columns}
+        with self._marked(table, progress):
+            (
+                DeltaTable.forPath(self.spark, self.path(table))
+                .alias("t")
+                .merge(changes.alias("s"), f"{keys} AND ({bound})")
+                .whenMatchedDelete("s.change = 'delete'")
+                .whenMatchedUpdate(set=values)
+                .whenNotMatchedInsert("s.change = 'upsert'", values=values)
+                .execute()
+            )
+        return self._now(table)
+
+    def mark(self, table: type[Table], progress: Progress) -> None:
+        """Commit progress alone: what was consumed changed nothing in the table."""
+        with self._marked(table, progress):
+            self.spark.sql(
+                f"ALTER TABLE delta.`{self.path(table)}` "
+                f"SET TBLPROPERTIES ('varve.unchangedSince' = '{progress.run_id}')"
+            )
+
+    @contextmanager
+    def _marked(self, table: type[Table], progress: Progress) -> Iterator[None]:
+        """Commits of commands, which take their user metadata from the session."""
         config = "spark.databricks.delta.commitInfo.userMetadata"
         with self._marking:
             self.spark.conf.set(config, self._mark(table, progress))
             try:
-                (
-                    DeltaTable.forPath(self.spark, self.path(table))
-                    .alias("t")
-                    .merge(changes.alias("s"), f"{keys} AND ({bound})")
-                    .whenMatchedDelete("s.change = 'delete'")
-                    .whenMatchedUpdate(set=values)
-                    .whenNotMatchedInsert("s.change = 'upsert'", values=values)
-                    .execute()
-                )
+                yield
             finally:
                 self.spark.conf.unset(config)
-        return self._now(table)
 
     def rows_written(self, table: type[Table], version: int) -> dict[str, int]:
         """The commit's own figures: rows out, inserted, updated, deleted, copied."""
         commit = self.commit(table, version)
-        metrics = commit.metrics if commit else {}
-        return {name: int(value) for name, value in metrics.items() if str(value).isdigit()}
+        told = commit.metrics if commit else {}
+        return {name: int(value) for name, value in told.items() if str(value).isdigit()}
 
     @staticmethod
     def _mark(table: type[Table], progress: Progress) -> str:
@@ -360,9 +381,8 @@ def days_predicate(column: str, days: Sequence[object]) -> str:
     """A predicate that selects the days, NULL-free; FALSE for none."""
     if not days:
         return "false"
-    return (
-        f"{column} IN ({', '.join(f'DATE{sql_values([day])}' for day in sorted(map(str, days)))})"
-    )
+    listed = ', '.join(f'DATE{sql_values([day])}' for day in sorted(map(str, days)))
+    return f"{column} IN ({listed})"
 
 
 def held(frame: DataFrame) -> DataFrame:

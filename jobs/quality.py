@@ -135,6 +135,8 @@ def _follow(
     bad = held(_bad(how, judged))
     quarantined = _add_to_quarantine(lake, how.quarantine, bad, progress)
     written = _add_to_days(lake, step.output, how, _good(step, judged), progress)
+    if written.version is None:
+        lake.mark(step.output, progress)
     if due is None:
         return replace(written, rows_quarantined=quarantined)
     gone = due.join(bad.select("record_id"), on="record_id", how="left_anti")

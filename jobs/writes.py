@@ -34,7 +34,19 @@ class Written:
 def write(
     lake: Lake, step: Step, result: DataFrame, inputs: Inputs, progress: Progress, audit: Audit
 ) -> Written:
-    """Write a step's result in the step's own way; audits run before the commit."""
+    """Write a step's result in the step's own way; audits run before the commit.
+
+    Where nothing differs, a commit without rows says that the inputs are consumed.
+    """
+    written = _written(lake, step, result, inputs, progress, audit)
+    if written.version is None:
+        lake.mark(step.output, progress)
+    return written
+
+
+def _written(
+    lake: Lake, step: Step, result: DataFrame, inputs: Inputs, progress: Progress, audit: Audit
+) -> Written:
     if inputs.is_full:
         return _replace_all(lake, step, result, progress, audit)
     if isinstance(step.write, ReplaceDays):
