@@ -212,10 +212,13 @@ class Lake:
 
     def check_contract(self, table: type[Table]) -> None:
         """Raise VersionMismatch where the stored table is not what the contract says."""
-        progress = self.progress(table)
-        if self.version(table) is None:
+        version = self.version(table)
+        if version is None:
             return
-        if progress is not None and progress.contract == contract_fingerprint(table):
+        newest = self.commit(table, version)
+        # After another's commit, what ours said of the columns may no longer hold.
+        known = newest.progress if newest else None
+        if known and known.contract == contract_fingerprint(table):
             return
         detail = DeltaTable.forPath(self.spark, self.path(table)).detail()
         row = detail.select("properties").first()
@@ -381,7 +384,7 @@ def days_predicate(column: str, days: Sequence[object]) -> str:
     """A predicate that selects the days, NULL-free; FALSE for none."""
     if not days:
         return "false"
-    listed = ', '.join(f'DATE{sql_values([day])}' for day in sorted(map(str, days)))
+    listed = ", ".join(f"DATE{sql_values([day])}" for day in sorted(map(str, days)))
     return f"{column} IN ({listed})"
 
 
