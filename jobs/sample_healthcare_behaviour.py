@@ -56,7 +56,7 @@ _CHANNELS = (
 _PAGES = ("/", "/search", "/dentists", "/dermatologists", "/book", "/insurance")
 _PLACEHOLDERS = ("null", "undefined", "anonymous", "-1", "0000")
 KIOSKS = 2
-KIOSK_SHARE = 0.04
+KIOSK_SHARE = 0.08
 HOUSEHOLD_SHARE = 0.15
 SECOND_LOGIN_SHARE = 0.08
 
