@@ -37,6 +37,8 @@ setup(
             "deltalake>=1.6,<2",
             "duckdb>=1.4,<3",
             "hypothesis>=6.100,<7",
+            # Only to be measured against.
+            "mack==0.5.0",
             "matplotlib>=3.10,<4",
             "mypy>=2.4,<3",
             "nbclient>=0.11,<1",

@@ -142,7 +142,7 @@ def _merge_keys(
     """Bring the touched keys' rows to the result, by a MERGE of the rows that differ."""
     table = step.output
     keys = F.broadcast(inputs.touched_keys)
-    stored = lake.read(table).join(keys, on=list(how.by), how="left_semi")
+    stored = held(lake.read(table).join(keys, on=list(how.by), how="left_semi"))
     rows = held(result)
     changes = held(_changed_rows(table, stored, rows))
     audit(rows)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections import defaultdict
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 
 from jobs import sample_healthcare
 from jobs.lake import Lake
@@ -21,7 +22,7 @@ from tests.proof.oracle_healthcare import Oracle
 pytestmark = pytest.mark.proof
 
 START = date(2025, 3, 1)
-DAYS, AT_ONCE = 12, 8
+USERS, DAYS, AT_ONCE, SEED = 250, 12, 8, 5
 AS_OF = START + timedelta(days=DAYS - 1)
 RECOMPUTED = (
     healthcare.DimUser,
@@ -41,7 +42,9 @@ RECOMPUTED = (
 @pytest.fixture(scope="module")
 def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("landing")
-    for _ in sample_healthcare.write_landing(folder, users=250, days=DAYS, start=START, seed=2):
+    for _ in sample_healthcare.write_landing(
+        folder, users=USERS, days=DAYS, start=START, seed=SEED
+    ):
         pass
     return folder
 
@@ -97,3 +100,39 @@ def test_user_sk_is_that_of_the_version_the_oracle_finds(compared: tuple[Lake, O
            WHERE u.user_id IS DISTINCT FROM o.version_of"""
     )
     assert not len(wrong), wrong
+
+
+def precision_and_recall(rows: list[Row], truth: dict[str, int]) -> tuple[float, float]:
+    """Of the sessions given to a login, those of its person; of the sessions of people who ever
+    logged in, those given to one of their logins."""
+    known = {truth[row.session_id] for row in rows if row.login_user_id}
+    given = [row for row in rows if row.canonical_user_id.startswith("U-")]
+    right = [
+        row for row in given if row.canonical_user_id.split("-")[1] == f"u{truth[row.session_id]}"
+    ]
+    theirs = [row for row in rows if truth[row.session_id] in known]
+    return len(right) / len(given), len(right) / len(theirs)
+
+
+def test_sessions_are_given_to_the_people_who_made_them(
+    compared: tuple[Lake, Oracle], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, _ = compared
+    truth = sample_healthcare.people_of_sessions(USERS, DAYS, START, SEED)
+    rows = lake.read(healthcare.FactSession).collect()
+    people_on: dict[str | None, set[int]] = defaultdict(set)
+    for row in rows:
+        people_on[row.device_id].add(truth[row.session_id])
+    alone = [row for row in rows if len(people_on[row.device_id]) == 1]
+    precision, recall = precision_and_recall(rows, truth)
+    precision_alone, recall_alone = precision_and_recall(alone, truth)
+    with capsys.disabled():
+        print(
+            f"\n{len(rows):,} sessions: precision {precision:.3f}, recall {recall:.3f}; "
+            f"{len(alone):,} on devices of one person: precision {precision_alone:.3f}, "
+            f"recall {recall_alone:.3f}"
+        )
+    # One person's device and accounts join nobody else; a household's do.
+    assert precision_alone == 1
+    assert precision > 0.9
+    assert recall_alone > recall > 0.6
