@@ -157,7 +157,7 @@ def demo(
         Path, typer.Option("--folder", help="Where to lay the landing and the lake.")
     ] = Path("demo"),
     users: Annotated[int, typer.Option(min=50, help="People who know the shop.")] = 3000,
-    days: Annotated[int, typer.Option(min=1, help="Days of events.")] = 12,
+    days: Annotated[int, typer.Option(min=1, help="Days of events.")] = 10,
     seed: Annotated[int, typer.Option(help="Another seed, other events.")] = 1,
     log_level: LogLevel = "OFF",
 ) -> None:

