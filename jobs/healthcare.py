@@ -52,6 +52,7 @@ from schemas.healthcare_landing import (
     StgUsers,
 )
 from transforms.healthcare import core, identities, marts, reconciliations, staging
+from transforms.techniques.records import one_per_record
 
 MAP_KEY = ("identity_type", "identity_value")
 
@@ -97,7 +98,7 @@ STEPS = (
             staging.TRANSFORMS[staged],
             reads=(New(raw),),
             write=AddToDays(
-                keep=staging.one_per_record,
+                keep=one_per_record,
                 quarantine=QUARANTINES[staged],
                 instant="merged_at" if staged is StgAccountMerges else "updated_at",
             ),

@@ -33,6 +33,7 @@ from schemas.contract import struct_type
 from schemas.healthcare import DimUser
 from schemas.healthcare_landing import RawUsers, StgUsers
 from transforms.healthcare import core, staging
+from transforms.techniques.records import one_per_record
 
 FIRST_DAY = date(2025, 1, 1)
 STEP = next(step for step in STEPS["healthcare"] if step.output is DimUser)
@@ -205,7 +206,7 @@ def judged(spark: SparkSession, rows: Sequence[tuple]) -> DataFrame:
     )
     landed = raw.unionByName(texts, allowMissingColumns=True)
     good = staging.users(landed, reporting_time_zone="UTC").where(F.size("broken") == 0)
-    return staging.one_per_record(good.select(*StgUsers.columns))
+    return one_per_record(good.select(*StgUsers.columns))
 
 
 def outcome(spark: SparkSession, contender: type[Contender], folder: Path, case: str) -> str:
