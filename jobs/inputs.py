@@ -26,6 +26,7 @@ from jobs.step import (
     Months,
     New,
     Read,
+    Related,
     ReplaceAll,
     ReplaceDays,
     ReplaceKeysInDays,
@@ -33,6 +34,7 @@ from jobs.step import (
     Step,
     TouchedKeys,
     Whole,
+    bind,
 )
 from schemas.contract import Table, qualified_name
 
@@ -51,9 +53,10 @@ class Plan:
     versions: dict[str, int] = field(default_factory=dict)
     since: dict[str, int] = field(default_factory=dict)
     commits: dict[str, list[Commit]] = field(default_factory=dict)
+    as_of_before: date | None = None
 
 
-def plan_step(lake: Lake, step: Step, policy: str, full_refresh: bool = False) -> Plan:
+def plan_step(lake: Lake, step: Step, policy: str, as_of: date, full_refresh: bool = False) -> Plan:
     """Compare the versions of the step's inputs with those its output has consumed."""
     versions = {}
     for table in step.inputs:
@@ -88,10 +91,15 @@ def plan_step(lake: Lake, step: Step, policy: str, full_refresh: bool = False) -
             return full(f"{name} was rebuilt")
         if any(c.changed_data for c in found):
             commits[name] = found
-    if not commits:
+    before = date.fromisoformat(progress.as_of) if step.follows_as_of else as_of
+    if before != as_of:
+        reasons = [f"as_of was {before}", *sorted(commits)]
+    elif commits:
+        reasons = sorted(commits)
+    else:
         return Plan(step, "skip", "nothing new", policy, versions, progress.inputs)
-    reason = "new: " + ", ".join(sorted(commits))
-    return Plan(step, "update", reason, policy, versions, progress.inputs, commits)
+    reason = "new: " + ", ".join(reasons)
+    return Plan(step, "update", reason, policy, versions, progress.inputs, commits, before)
 
 
 class Inputs:
@@ -124,6 +132,8 @@ class Inputs:
         if isinstance(read, Months):
             months = {day.replace(day=1) for day in self.touched_days}
             return stored.where(days_predicate("month", sorted(months)))
+        if isinstance(read, Related):
+            return stored.where(self._days_of(read))
         if isinstance(read, Changes):
             return self.changes(table)
         if isinstance(read, Keys):
@@ -151,9 +161,8 @@ class Inputs:
     @cached_property
     def touched_keys(self) -> DataFrame:
         """The distinct keys, under the output's names, whose rows may differ."""
-        write = self.step.write
-        if isinstance(write, MergeKeys) and write.touched:
-            return held(write.touched.keys(*self.frames(write.touched.reads)).select(*self._by))
+        if self.step.touched:
+            return held(self._touched().select(*self._by))
         reads = self.step.update.reads if self.step.update else self.step.reads
         [by] = self._by
         for read in reads:
@@ -161,6 +170,11 @@ class Inputs:
                 name = read.by if isinstance(read, Keys) else by
                 return held(self.changes(read.table).select(F.col(name).alias(by)).distinct())
         raise ValueError(f"no read of {self.step.output.__name__} tells which {by} changed")
+
+    def _touched(self) -> DataFrame:
+        touched = self.step.touched
+        assert touched is not None
+        return touched.keys(*self.frames(touched.reads), **bind(touched.keys, self.settings))
 
     @cached_property
     def first_touched_day(self) -> date:
@@ -186,9 +200,24 @@ class Inputs:
             if isinstance(read, Months) and self._partitions(read.table):
                 for month in self._values(read.table, "month"):
                     days |= {month + timedelta(days=n) for n in range(_days_in(month))}
+            if isinstance(read, Related) and self._partitions(read.table):
+                for value in self._values(read.table, read.table.partitioned_by[0]):
+                    days |= set(read.touches(value, self.settings["as_of"]))
+        if write.touched:
+            days |= {row[0] for row in self._touched().select(write.day).distinct().collect()}
+        days |= self._days_aged
         if write.period == "month":
             days = {day.replace(day=1) for day in days}
         return sorted(days)
+
+    @property
+    def _days_aged(self) -> set[date]:
+        """The days, and first days of months, that were open or to come when last written."""
+        before, as_of = self.plan.as_of_before, self.settings["as_of"]
+        if before is None or before == as_of:
+            return set()
+        days = {before + timedelta(days=n + 1) for n in range((as_of - before).days)}
+        return days | {day.replace(day=1) for day in {before, *days}}
 
     def _back(self, read: Days) -> int:
         return self.settings[read.back] if isinstance(read.back, str) else read.back
@@ -229,6 +258,15 @@ class Inputs:
     def changed_tables(self) -> frozenset[type[Table]]:
         return frozenset(t for t in self.step.inputs if self._partitions(t))
 
+    def _days_of(self, read: Related) -> str:
+        """A predicate for the input days that the touched output days are made of."""
+        if read.needs is None:
+            return "true"
+        return _within(
+            read.table.partitioned_by[0],
+            {day for touched in self.touched_days for day in read.needs(touched)},
+        )
+
     def _days_needed(self, read: Days) -> str:
         """A predicate for the input days on which the touched output days depend."""
         write = self.step.write
@@ -238,9 +276,14 @@ class Inputs:
         for day in self.touched_days:
             last = _days_in(day) - 1 if write.period == "month" else 0
             needed |= {day + timedelta(days=n) for n in range(-back, last + 1)}
-        if len(needed) > MAX_DAYS_LISTED:
-            return f"{read.day_column} BETWEEN DATE'{min(needed)}' AND DATE'{max(needed)}'"
-        return days_predicate(read.day_column, sorted(needed))
+        return _within(read.day_column, needed)
+
+
+def _within(column: str, days: set[date]) -> str:
+    """A predicate for the days, or for their span where they are many."""
+    if len(days) > MAX_DAYS_LISTED:
+        return f"{column} BETWEEN DATE'{min(days)}' AND DATE'{max(days)}'"
+    return days_predicate(column, sorted(days))
 
 
 def _difference(table: type[Table], before: DataFrame, after: DataFrame) -> DataFrame:

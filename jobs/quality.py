@@ -80,18 +80,20 @@ def _judged(
     landed = [F.col(name) for name in raw_table.columns if name not in _NOT_LANDED]
     whole = raw.withColumn("landed", F.struct(*landed))
     rows = step.transform(whole, **bind(step.transform, settings))
-    zone = settings["reporting_time_zone"]
-    # More than a day after the end of as_of: past the midnight two days on.
-    limit = F.to_utc_timestamp(F.lit(settings["as_of"] + timedelta(days=2)).cast("timestamp"), zone)
-    is_future = F.coalesce(F.col(how.instant) > limit, F.lit(False))
-    # An instant on midnight itself is still within the day that ends there.
-    just_before = F.col(how.instant) - F.expr("INTERVAL 1 MICROSECOND")
-    day = F.to_date(F.from_utc_timestamp(just_before, zone))
+    is_future, due_date = F.lit(False), F.lit(None).cast("date")
+    if how.instant:
+        zone, at = settings["reporting_time_zone"], F.col(how.instant)
+        # More than a day after the end of as_of: past the midnight two days on.
+        last = F.lit(settings["as_of"] + timedelta(days=2)).cast("timestamp")
+        is_future = F.coalesce(at > F.to_utc_timestamp(last, zone), F.lit(False))
+        # An instant on midnight itself is still within the day that ends there.
+        just_before = at - F.expr("INTERVAL 1 MICROSECOND")
+        due_date = F.date_sub(F.to_date(F.from_utc_timestamp(just_before, zone)), 1)
     # Only of a row that is sound otherwise: of another, what it is would change with as_of.
     only_future = is_future & (F.size("broken") == 0)
     return rows.withColumns(
         {
-            "due_date": F.when(only_future, F.date_sub(day, 1)),
+            "due_date": F.when(only_future, due_date),
             "broken": F.when(only_future, F.array(F.lit(IN_FUTURE))).otherwise(F.col("broken")),
         }
     ).withColumns(

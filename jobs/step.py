@@ -8,8 +8,9 @@ with frames made by hand.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -53,6 +54,20 @@ class Months:
     """
 
     table: type[Table]
+
+
+@dataclass(frozen=True)
+class Related:
+    """The input's rows that the touched output days need, where that is not a span of days.
+
+    ``touches`` takes a changed input day and ``as_of`` and gives the output days
+    that depend on it; ``needs`` takes a touched output day and gives the input days
+    that it is made of, None for the whole table.
+    """
+
+    table: type[Table]
+    touches: Callable[[date, date], Iterable[date]]
+    needs: Callable[[date], Iterable[date]] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +119,7 @@ class TouchedKeys:
     """The keys that the write touches: its ``by`` columns, distinct."""
 
 
-TableRead = New | Days | Months | Keys | Changes | Since | Whole | Carried
+TableRead = New | Days | Months | Related | Keys | Changes | Since | Whole | Carried
 Read = TableRead | TouchedKeys
 
 
@@ -113,19 +128,36 @@ class AddToDays:
     """Add the new rows to the days they fall on; ``keep`` leaves one row per grain.
 
     Rows that break a rule, or lie in the future by ``instant``, go to quarantine.
+    Without ``instant``, rows have no time of their own.
     """
 
     keep: Transform
     quarantine: type[Table]
-    instant: str
+    instant: str | None = None
+
+
+@dataclass(frozen=True)
+class Touched:
+    """What a change touches, where that is more than the changed rows' own keys or days.
+
+    ``keys`` takes the frames of ``reads``, and settings as a step's function does,
+    and gives the output's ``by`` columns, or its day, distinct.
+    """
+
+    keys: Transform
+    reads: tuple[Read, ...]
 
 
 @dataclass(frozen=True)
 class ReplaceDays:
-    """The touched days are replaced as a whole. ``period``: day or month."""
+    """The touched days are replaced as a whole. ``period``: day or month.
+
+    ``touched`` adds days to those that the reads tell.
+    """
 
     day: str
     period: str = "day"
+    touched: Touched | None = None
 
 
 @dataclass(frozen=True)
@@ -136,17 +168,6 @@ class ReplaceKeysInDays:
     """
 
     by: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Touched:
-    """Which keys a change touches, where that is more than a column of the changed rows.
-
-    ``keys`` takes the frames of ``reads`` and gives the output's ``by`` columns, distinct.
-    """
-
-    keys: Transform
-    reads: tuple[Read, ...]
 
 
 @dataclass(frozen=True)
@@ -210,10 +231,27 @@ class Step:
     def inputs(self) -> tuple[type[Table], ...]:
         """The tables whose change makes the step run."""
         reads: list[Read] = [*self.reads, *(self.update.reads if self.update else ())]
-        if isinstance(self.write, MergeKeys) and self.write.touched:
-            reads += self.write.touched.reads
+        if self.touched:
+            reads += self.touched.reads
         tables = [r.table for r in reads if not isinstance(r, Carried | TouchedKeys)]
         return tuple(dict.fromkeys(t for t in tables if t is not self.output))
+
+    @property
+    def touched(self) -> Touched | None:
+        return self.write.touched if isinstance(self.write, MergeKeys | ReplaceDays) else None
+
+    @property
+    def settings(self) -> frozenset[str]:
+        """The names of the settings that the step's functions take."""
+        functions = [self.transform]
+        functions += [self.update.transform] if self.update else []
+        functions += [self.touched.keys] if self.touched else []
+        return frozenset().union(*(settings_of(function) for function in functions))
+
+    @property
+    def follows_as_of(self) -> bool:
+        """The table is due again when ``as_of`` moves on, though nothing landed."""
+        return "as_of" in self.settings and not isinstance(self.write, AddToDays)
 
     @property
     def carried(self) -> tuple[type[Table], ...]:

@@ -91,6 +91,8 @@ def _replace_days(
     audit: Audit,
 ) -> Written:
     table = step.output
+    if not inputs.touched_days:
+        return Written()
     days = days_predicate(how.day, inputs.touched_days)
     rows = held(result.where(days))
     audit(rows)
@@ -148,6 +150,7 @@ def _merge_keys(
     audit(rows)
     if changes.isEmpty():
         return Written()
+    stored = stored.join(changes.select(*table.grain), on=list(table.grain), how="left_semi")
     version = lake.merge(table, changes, progress, _bound(table, changes, stored))
     return _counted(lake, table, version)
 
