@@ -15,21 +15,21 @@ CONTACT = dict(zip(("email", "phone", "first_name"), CANARIES, strict=True))
 
 LANDED: dict[str, list[dict[str, str]]] = {
     "users": [
-        {"user_id": "u1", "updated_at": MORNING, **CONTACT},
+        {"user_id": "x1", "updated_at": MORNING, **CONTACT},
         {"user_id": "null", "updated_at": MORNING, **CONTACT},
-        {"user_id": "u2", "updated_at": "soon", **CONTACT},
-        {"user_id": "u3", "updated_at": "", **CONTACT},
-        {"user_id": "u4", "updated_at": "2035-01-01T00:00:00Z", **CONTACT},
-        {"user_id": "u5", "updated_at": MORNING, "is_deleted": "perhaps", **CONTACT},
+        {"user_id": "x2", "updated_at": "soon", **CONTACT},
+        {"user_id": "x3", "updated_at": "", **CONTACT},
+        {"user_id": "x4", "updated_at": "2035-01-01T00:00:00Z", **CONTACT},
+        {"user_id": "x5", "updated_at": MORNING, "is_deleted": "perhaps", **CONTACT},
     ],
     "sessions": [
-        {"session_id": "s1", "login_user_id": "u1", "device_id": "d1", "started_at": MORNING},
+        {"session_id": "s1", "login_user_id": "x1", "device_id": "d1", "started_at": MORNING},
         {"session_id": "s2", "login_user_id": "undefined", "device_id": "0000"},
         {"session_id": "s3", "started_at": "early"},
         {"session_id": "", "started_at": MORNING},
     ],
     "appointments": [
-        {"appointment_id": "a1", "login_user_id": "u1", "booked_at": NOON, "status": "Booked"},
+        {"appointment_id": "a1", "login_user_id": "x1", "booked_at": NOON, "status": "Booked"},
         {"appointment_id": "a2", "booked_at": NOON, "status": "booked"},
         {"appointment_id": "a3", "booked_at": NOON, "status": "perhaps"},
         {"appointment_id": "a4", "status": "booked"},
@@ -47,10 +47,10 @@ LANDED: dict[str, list[dict[str, str]]] = {
     "providers": [{"provider_id": "v1"}, {"provider_id": ""}],
     "insurance_plans": [{"insurance_plan_id": "i1"}, {"insurance_plan_id": "undefined"}],
     "account_merges": [
-        {"from_user_id": "u1", "into_user_id": "u7", "merged_at": MORNING},
-        {"from_user_id": "u7", "into_user_id": "u1", "merged_at": NOON},
-        {"from_user_id": "u8", "into_user_id": "u8", "merged_at": NOON},
-        {"from_user_id": "u8", "into_user_id": "", "merged_at": ""},
+        {"from_user_id": "x1", "into_user_id": "x7", "merged_at": MORNING},
+        {"from_user_id": "x7", "into_user_id": "x1", "merged_at": NOON},
+        {"from_user_id": "x8", "into_user_id": "x8", "merged_at": NOON},
+        {"from_user_id": "x8", "into_user_id": "", "merged_at": ""},
     ],
 }
 
@@ -60,6 +60,6 @@ def write_bad_bookings(landing: Path) -> None:
     sources = {table_name(raw.source): raw.source for raw in healthcare.RAW_TABLES}
     for name, rows in LANDED.items():
         stamped = [{"updated_at": NOON, **row} for row in rows]
-        write_csv(landing / f"healthcare/{name}/{name}.csv", stamped, sources[name].columns)
-    with (landing / "healthcare/users/users.csv").open("a", newline="") as file:
-        csv.writer(file).writerow(["u6", *CANARIES])
+        write_csv(landing / f"healthcare/{name}/bad.csv", stamped, sources[name].columns)
+    with (landing / "healthcare/users/bad.csv").open("a", newline="") as file:
+        csv.writer(file).writerow(["x6", *CANARIES])

@@ -1,21 +1,27 @@
-"""A small lake of web that several tests read and run again."""
+"""Small lakes that several tests read and run again."""
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs import sample_healthcare
+from jobs import sample_healthcare, sample_social
 from jobs.lake import Lake
 from tests.jobs.bad_bookings import write_bad_bookings
+from tests.jobs.bad_community import write_bad_community
 from tests.landing_files import event, run_system, run_web, write_csv
 
 PURCHASE = '{"transaction_id": "T1", "revenue": %s}'
-AS_OF = date(2025, 3, 10)
+START, AS_OF = date(2025, 3, 1), date(2025, 3, 10)
 
 
 def day_files() -> dict[str, list[dict[str, str]]]:
@@ -63,28 +69,54 @@ def lakes(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return whole, piecewise, folder
 
 
+@dataclass(frozen=True)
+class Bookings:
+    """A lake of healthcare, its landing, and all that its first run said to anyone."""
+
+    lake: Lake
+    landing: Path
+    output: str
+    results: dict[str, Any]
+
+
+def varve(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command as a shell would call it."""
+    command = [sys.executable, "-m", "jobs.run", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture(scope="session")
-def bookings(
-    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Lake, Lake, Path]:
-    """Ten dirty days of healthcare in one run; and the last days first, the first days last."""
+def bookings(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Bookings:
+    """Healthcare: ten dirty days and broken rows, in one run by the command."""
     folder = tmp_path_factory.mktemp("healthcare")
-    start = date(2025, 3, 1)
+    landing, root, results = folder / "landing", folder / "lake", folder / "results.json"
+    write_bad_bookings(landing)
+    for _ in sample_healthcare.write_landing(landing, users=80, days=10, start=START, seed=4):
+        pass
+    run = ["run", "healthcare", "--landing", str(landing), "--lake", str(root)]
+    done = varve(*run, "--as-of", str(AS_OF), "--results", str(results))
+    assert done.returncode == 0, done.stderr
+    text = results.read_text()
+    return Bookings(
+        Lake(spark, str(root)), landing, done.stdout + done.stderr + text, json.loads(text)
+    )
+
+
+@pytest.fixture(scope="session")
+def community(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Path]:
+    """Social: the last six of ten dirty days in one run, then the first four and broken rows."""
+    folder = tmp_path_factory.mktemp("social")
     later = []
-    for file in sample_healthcare.write_landing(
-        folder / "all", users=80, days=10, start=start, seed=4
-    ):
+    for file in sample_social.write_landing(folder / "all", users=60, days=10, start=START, seed=4):
         if file.day.day > 4:
             later.append(file.path)
-    write_bad_bookings(folder / "all")
-    whole = Lake(spark, str(folder / "whole"))
-    run_system(whole, folder / "all", AS_OF, system="healthcare")
-    piecewise = Lake(spark, str(folder / "piecewise"))
+    write_bad_community(folder / "all")
+    lake = Lake(spark, str(folder / "lake"))
     for path in later:
-        place = folder / "some" / path.relative_to(folder / "all")
+        place = folder / "landing" / path.relative_to(folder / "all")
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, place)
-    run_system(piecewise, folder / "some", AS_OF, system="healthcare")
-    shutil.copytree(folder / "all", folder / "some", dirs_exist_ok=True)
-    run_system(piecewise, folder / "some", AS_OF, system="healthcare")
-    return whole, piecewise, folder
+    run_system(lake, folder / "landing", date(2025, 3, 8), system="social")
+    shutil.copytree(folder / "all", folder / "landing", dirs_exist_ok=True)
+    run_system(lake, folder / "landing", AS_OF, system="social")
+    return lake, folder / "landing"

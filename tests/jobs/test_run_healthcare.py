@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from pyspark.sql import functions as F
 
-from jobs.lake import Lake
 from schemas import healthcare
 from schemas.healthcare_landing import QUARANTINES, StgPayments
 from schemas.ops import Releases
-from tests.jobs.conftest import AS_OF
-from tests.landing_files import contents, run_system, versions
-
-Lakes = tuple[Lake, Lake, Path]
-
-
-def test_any_split_and_order_gives_the_tables_of_one_run(bookings: Lakes) -> None:
-    """Cases 7, 12, 29 and 45: the first four days land last."""
-    whole, piecewise, _ = bookings
-    expected, found = contents(whole, "healthcare"), contents(piecewise, "healthcare")
-    for table, rows in expected.items():
-        assert found[table] == rows, table
-
+from tests.jobs.conftest import AS_OF, Bookings
+from tests.landing_files import run_system, versions
 
 # So few people wear out no device's limit; the proof's many do.
 MAY_BE_EMPTY = {healthcare.IdentityAudit, *QUARANTINES.values()}
@@ -34,14 +20,14 @@ MAY_BE_EMPTY = {healthcare.IdentityAudit, *QUARANTINES.values()}
     [t for t in healthcare.TABLES if t not in MAY_BE_EMPTY],
     ids=lambda table: table.__name__,
 )
-def test_no_table_is_empty(bookings: Lakes, table: type) -> None:
+def test_no_table_is_empty(bookings: Bookings, table: type) -> None:
     """Two empty tables are equal, which says nothing."""
-    assert bookings[0].row_count(table) > 0
+    assert bookings.lake.row_count(table) > 0
 
 
-def test_spend_revenue_and_payments_are_one_sum(bookings: Lakes) -> None:
+def test_spend_revenue_and_payments_are_one_sum(bookings: Bookings) -> None:
     """Case 27."""
-    lake = bookings[0]
+    lake = bookings.lake
 
     def total(table: type, column: str, where: str = "true") -> object:
         return lake.read(table).where(where).agg(F.sum(column)).collect()[0][0]
@@ -54,34 +40,26 @@ def test_spend_revenue_and_payments_are_one_sum(bookings: Lakes) -> None:
     assert total(healthcare.ChannelBookingsDaily, "net_revenue") == paid
 
 
-def test_no_payment_is_lost(bookings: Lakes) -> None:
-    lake = bookings[0]
+def test_no_payment_is_lost(bookings: Bookings) -> None:
+    lake = bookings.lake
     staged = lake.read(StgPayments).select("payment_id").distinct().count()
     assert lake.row_count(healthcare.FactPayment) == staged
 
 
-def test_broken_rows_are_in_quarantine_with_their_reasons(bookings: Lakes) -> None:
+def test_broken_rows_are_in_quarantine_with_their_reasons(bookings: Bookings) -> None:
     """Case 8, and what the definitions send there."""
     reasons = set()
     for table in QUARANTINES.values():
-        for row in bookings[0].read(table).select(F.explode("reasons").alias("reason")).collect():
+        for row in bookings.lake.read(table).select(F.explode("reasons").alias("reason")).collect():
             reasons.add(row.reason)
     assert {"malformed_line", "updated_at_unreadable", "in_future", "status_unknown"} <= reasons
     assert reasons & {"session_id_missing", "user_id_missing", "appointment_id_missing"}
 
 
-def test_nothing_new_writes_nothing(bookings: Lakes) -> None:
+def test_nothing_new_writes_nothing(bookings: Bookings) -> None:
     """Case 47."""
-    whole, _, folder = bookings
-    before = versions(whole, "healthcare"), whole.version(Releases)
-    result = run_system(whole, folder / "all", AS_OF, system="healthcare")
+    lake = bookings.lake
+    before = versions(lake, "healthcare"), lake.version(Releases)
+    result = run_system(lake, bookings.landing, AS_OF, system="healthcare")
     assert {step.outcome for step in result.steps} == {"skipped"}
-    assert (versions(whole, "healthcare"), whole.version(Releases)) == before
-
-
-@pytest.mark.proof
-def test_a_rebuild_gives_the_same_tables(bookings: Lakes) -> None:
-    _, piecewise, folder = bookings
-    before = contents(piecewise, "healthcare")
-    run_system(piecewise, folder / "some", AS_OF, system="healthcare", full_refresh=True)
-    assert contents(piecewise, "healthcare") == before
+    assert (versions(lake, "healthcare"), lake.version(Releases)) == before

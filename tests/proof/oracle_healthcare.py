@@ -8,15 +8,12 @@ under the names they have in the lake.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import json
-from collections import defaultdict
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
+
+from tests.proof.landed_records import ABSENT, load_distinct
 
 SOURCES = {
     "users": "user_id email phone first_name city state zip_code insurance_plan_id updated_at "
@@ -28,12 +25,11 @@ SOURCES = {
     "payments": "payment_id appointment_id amount currency status paid_at updated_at",
     "account_merges": "from_user_id into_user_id merged_at",
 }
-_ABSENT = r"^\s*(null|undefined|anonymous|-1|0*)\s*$"
 MAX_LOGINS, ATTRIBUTION_DAYS = 5, 30
 
 
 def _id(name: str) -> str:
-    return f"CASE WHEN NOT regexp_matches({name}, '{_ABSENT}', 'i') THEN trim({name}) END"
+    return f"CASE WHEN NOT regexp_matches({name}, '{ABSENT}', 'i') THEN trim({name}) END"
 
 
 class Oracle:
@@ -50,15 +46,9 @@ class Oracle:
     def land(self, landing: Path) -> None:
         """``landed_<source>``: the distinct records that are whole, text, blank as NULL."""
         for source, names in SOURCES.items():
-            columns = names.split()
-            found: dict[str, list[str | None]] = defaultdict(list)
-            for record in _records(landing / "healthcare" / source):
-                for column in columns:
-                    text = record.get(column) or ""
-                    found[column].append(text if text.strip() else None)
-            schema = pa.schema([(column, pa.string()) for column in columns])
-            self.sql.register(f"all_{source}", pa.table(dict(found), schema=schema))
-            self._table(f"landed_{source}", f"SELECT DISTINCT * FROM all_{source}")
+            load_distinct(
+                self.sql, landing / "healthcare" / source, f"landed_{source}", names.split()
+            )
 
     def build(self) -> None:
         self._stage()
@@ -352,22 +342,3 @@ class Oracle:
                 sum(net_payment_amount) AS net_revenue
             FROM fact_appointment GROUP BY 1, 2""",
         )
-
-
-def _records(folder: Path) -> list[dict[str, str]]:
-    """The records of all files that have their columns' number of fields, or are a JSON object."""
-    found = []
-    for file in sorted(folder.rglob("*.*")):
-        packed = file.read_bytes()
-        text = (gzip.decompress(packed) if file.suffix == ".gz" else packed).decode()
-        lines = [line for line in text.splitlines() if line.strip()]
-        if ".jsonl" in file.name:
-            for line in lines:
-                try:
-                    found.append(json.loads(line))
-                except ValueError:
-                    continue
-        else:
-            names, *rows = csv.reader(lines)
-            found += [dict(zip(names, r, strict=True)) for r in rows if len(r) == len(names)]
-    return found

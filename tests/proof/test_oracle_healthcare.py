@@ -22,7 +22,7 @@ from tests.proof.oracle_healthcare import Oracle
 pytestmark = pytest.mark.proof
 
 START = date(2025, 3, 1)
-USERS, DAYS, AT_ONCE, SEED = 250, 12, 8, 5
+USERS, DAYS, AT_ONCE, SEED = 250, 12, 10, 5
 AS_OF = START + timedelta(days=DAYS - 1)
 RECOMPUTED = (
     healthcare.DimUser,
@@ -56,7 +56,7 @@ def compared(
     landing: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Lake, Oracle]:
-    """Everything in one run; eight days in one run and then each day's files as they land."""
+    """Everything in one run; ten days in one run and then each day's files as they land."""
     folder = tmp_path_factory.mktemp(request.param)
     lake = Lake(spark, str(folder / "lake"))
     first = DAYS if request.param == "whole" else AT_ONCE
