@@ -18,6 +18,7 @@ setup(
         "schemas",
         "transforms",
         "transforms.healthcare",
+        "transforms.social",
         "transforms.techniques",
         "transforms.web",
     ],

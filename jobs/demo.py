@@ -8,7 +8,7 @@ from collections import defaultdict
 from datetime import date, timedelta
 from pathlib import Path
 
-from jobs import sample_healthcare, sample_web
+from jobs import sample_healthcare, sample_social, sample_web
 from jobs.errors import UsageError
 from jobs.lake import Lake
 from jobs.landing import Landing
@@ -23,9 +23,17 @@ from schemas.contract import qualified_name, table_name
 START = date(2025, 3, 1)
 FIRST_RUN_DAYS = 7
 MARK = ".varve-demo"
-SAMPLES = {"web": sample_web.write_landing, "healthcare": sample_healthcare.write_landing}
+SAMPLES = {
+    "web": sample_web.write_landing,
+    "healthcare": sample_healthcare.write_landing,
+    "social": sample_social.write_landing,
+}
 # A table of each system to begin with.
-FIRST_LOOKS = {"web": "core/web/fct_sessions", "healthcare": "core/healthcare/fact_appointment"}
+FIRST_LOOKS = {
+    "web": "core/web/fct_sessions",
+    "healthcare": "core/healthcare/fact_appointment",
+    "social": "mart/social/growth_accounting",
+}
 
 
 def prepare_folder(folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pyspark.errors import PySparkException
 
-from jobs import healthcare, ops, web
+from jobs import healthcare, ops, social, web
 from jobs.audits import Findings, audit
 from jobs.errors import SPARK_ERRORS, AuditBlocked, StepFailed, UsageError
 from jobs.inputs import Inputs, Plan, plan_step
@@ -25,7 +25,11 @@ from jobs.writes import Written, write
 from schemas.catalog import SYSTEMS
 from schemas.contract import Table, qualified_name
 
-STEPS: dict[str, tuple[Step, ...]] = {"web": web.STEPS, "healthcare": healthcare.STEPS}
+STEPS: dict[str, tuple[Step, ...]] = {
+    "web": web.STEPS,
+    "healthcare": healthcare.STEPS,
+    "social": social.STEPS,
+}
 
 # Planning a step keeps one driver thread busy and leaves the others idle.
 STEPS_SIDE_BY_SIDE = 3
@@ -208,7 +212,8 @@ class Run:
     def _plan(self, step: Step, full_refresh: bool | None = None) -> Plan:
         settings = self.settings(step.output.system)
         refresh = self.full_refresh if full_refresh is None else full_refresh
-        plan = plan_step(self.lake, step, fingerprint(step, settings), refresh)
+        policy = fingerprint(step, settings)
+        plan = plan_step(self.lake, step, policy, settings["as_of"], refresh)
         is_staging = isinstance(step.write, AddToDays)
         if plan.mode == "skip" and is_staging and has_due_rows(self.lake, step, settings["as_of"]):
             return replace(plan, mode="update", reason="records from the future come due")

@@ -21,7 +21,7 @@ import crawleruseragents
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.errors import UsageError
-from jobs.step import GIVEN_BY_THE_RUN, Step, settings_of
+from jobs.step import GIVEN_BY_THE_RUN, Step
 
 DEFAULTS = "policy.toml"
 
@@ -64,12 +64,21 @@ class HealthcarePolicy(_Section):
     session_attribution_days: Annotated[int, Field(ge=1, le=365)]
 
 
+class SocialPolicy(_Section):
+    """[social] of the policy; meanings stand in conf/policy.toml."""
+
+    active_ad_events: list[str]
+    approximate_active_users: bool
+    sketch_lg_k: Annotated[int, Field(ge=4, le=21)]
+
+
 class Policy(_Section):
     """The whole policy: what holds for all systems, and a section for each."""
 
     reporting_time_zone: Annotated[str, AfterValidator(_known_zone)]
     web: WebPolicy
     healthcare: HealthcarePolicy
+    social: SocialPolicy
 
 
 def load_policy(override: Path | None = None) -> Policy:
@@ -131,9 +140,6 @@ def bot_patterns() -> list[str]:
 
 def fingerprint(step: Step, settings: Mapping[str, Any]) -> str:
     """A short hash of the settings that a step's functions take."""
-    names = set(settings_of(step.transform))
-    if step.update:
-        names |= set(settings_of(step.update.transform))
-    used = {n: settings[n] for n in sorted(names - set(GIVEN_BY_THE_RUN))}
+    used = {n: settings[n] for n in sorted(step.settings - set(GIVEN_BY_THE_RUN))}
     text = json.dumps([used, settings["reporting_time_zone"]], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from schemas import healthcare, ops, web
+from schemas import healthcare, ops, social, web
 from schemas.contract import Table, qualified_name, table_name
 
-SYSTEMS: dict[str, ModuleType] = {"web": web, "healthcare": healthcare}
+SYSTEMS: dict[str, ModuleType] = {"web": web, "healthcare": healthcare, "social": social}
 ALL_TABLES: tuple[type[Table], ...] = (
     *(table for system in SYSTEMS.values() for table in system.TABLES),
     *ops.TABLES,

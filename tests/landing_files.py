@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from jobs import sample_healthcare, sample_social, sample_web
 from jobs.lake import Lake
 from jobs.landing import Landing
 from jobs.runner import Run, RunResult
@@ -15,6 +16,12 @@ from jobs.settings import Policy, load_policy
 from schemas.catalog import SYSTEMS
 from schemas.contract import Layer, qualified_name
 
+# Each system's generator, and how many people make a sample with something of everything.
+SAMPLES = {
+    "web": (sample_web.write_landing, 300),
+    "healthcare": (sample_healthcare.write_landing, 150),
+    "social": (sample_social.write_landing, 200),
+}
 COLUMNS = (
     "client_id",
     "page_url",

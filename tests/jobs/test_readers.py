@@ -18,6 +18,7 @@ from nbclient import NotebookClient
 from jobs.lake import Lake
 from schemas.catalog import ALL_TABLES
 from schemas.contract import Table, description
+from tests.jobs.conftest import Bookings
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 
@@ -34,9 +35,13 @@ def values(rows: Iterable[Iterable[Any]]) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def lake_of(lakes: tuple[Lake, Lake, Path], bookings: tuple[Lake, Lake, Path]) -> dict[str, Lake]:
+def lake_of(
+    lakes: tuple[Lake, Lake, Path],
+    bookings: Bookings,
+    community: tuple[Lake, Path],
+) -> dict[str, Lake]:
     """A lake with tables of each system; those of ops are in every one."""
-    return {"web": lakes[0], "": lakes[0], "healthcare": bookings[0]}
+    return {"web": lakes[0], "": lakes[0], "healthcare": bookings.lake, "social": community[0]}
 
 
 @pytest.mark.parametrize("table", ALL_TABLES, ids=lambda t: f"{t.layer}-{t.__name__}")

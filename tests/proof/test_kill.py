@@ -16,10 +16,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs import sample_healthcare, sample_web
 from jobs.lake import Lake
 from schemas.ops import LandedFiles, Releases
-from tests.landing_files import contents, run_system
+from tests.landing_files import SAMPLES, contents, run_system
 
 pytestmark = pytest.mark.proof
 
@@ -57,7 +56,6 @@ def between(table: str) -> tuple[str, Callable[[Path], Condition]]:
     return f"between files and commit of {table}", start
 
 
-SAMPLES = {"web": (sample_web, 300), "healthcare": (sample_healthcare, 150)}
 POINTS = [
     ("web", *committed("raw/web/events")),
     ("web", *committed("staging/web/stg_events")),
@@ -65,8 +63,8 @@ POINTS = [
     ("web", *between("core/web/dim_users")),
     ("web", *committed("mart/web/web_funnel_daily")),
     ("healthcare", *between("core/healthcare/dim_user")),
-    ("healthcare", *committed("core/healthcare/user_identity_map")),
     ("healthcare", *between("core/healthcare/fact_appointment")),
+    ("social", *between("mart/social/user_churn_stats")),
 ]
 
 
@@ -77,9 +75,9 @@ def stages(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Cal
 
 
 def _stage(spark: SparkSession, folder: Path, system: str) -> Stage:
-    sample, users = SAMPLES[system]
+    write_landing, users = SAMPLES[system]
     later = []
-    for file in sample.write_landing(folder / "all", users=users, days=10, start=START, seed=3):
+    for file in write_landing(folder / "all", users=users, days=10, start=START, seed=3):
         if (file.day - START).days >= 7:
             later.append(file.path)
     shutil.copytree(folder / "all", folder / "week")

@@ -1,0 +1,71 @@
+"""Records of a community of which nearly every one is broken, with canaries for personal values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from schemas import social
+from schemas.contract import table_name
+from tests.landing_files import write_csv
+
+MORNING, NOON = "2025-03-01T08:00:00Z", "2025-03-01T12:00:00Z"
+CONTACT = {"name": "Canariella", "email": "canary.bird@example.com", "phone": "555-0147-22"}
+ADDRESS = "203.0.113.77"
+CANARIES = (*CONTACT.values(), ADDRESS)
+_BY = {"viewer_id": "x1", "event_time": NOON, "event_type": "view", "ip_address": ADDRESS}
+_AD = {"event_time": NOON, "event_type": "click", "user_id": "x2", "ip_address": ADDRESS}
+
+LANDED: dict[str, list[dict[str, str]]] = {
+    "users": [
+        {"user_id": "x1", "updated_at": MORNING, **CONTACT},
+        {"user_id": "undefined", "updated_at": MORNING, **CONTACT},
+        {"user_id": "x2", "updated_at": "", **CONTACT},
+        {"user_id": "x3", "updated_at": "soon", "created_at": "once", **CONTACT},
+    ],
+    "contents": [
+        {"content_id": "", "updated_at": MORNING},
+        {"content_id": "k1", "updated_at": "2035-01-01T00:00:00Z"},
+    ],
+    "campaigns": [{"campaign_id": ""}, {"campaign_id": "a1", "starttime": "some day"}],
+    "devices": [{"device_id": "0"}, {"device_id": "t1"}],
+    "content_events": [
+        {**_BY, "event_id": "b1"},
+        {**_BY, "event_id": "b2", "event_type": "Teleport", "content_id": "never-told"},
+        {**_BY, "event_id": ""},
+        {**_BY, "event_id": "b3", "viewer_id": "null"},
+        {**_BY, "event_id": "b4", "event_time": "noonish"},
+        {**_BY, "event_id": "b5", "event_type": ""},
+    ],
+    "ad_events": [
+        {**_AD, "event_id": "d1", "cost": "0.10"},
+        {**_AD, "event_id": "d2", "cost": "-0.10"},
+        {**_AD, "event_id": "d3", "revenue": "lots"},
+        {**_AD, "event_id": "", "cost": "0.10"},
+        {**_AD, "event_id": "d4", "event_type": "impression", "user_id": "x9"},
+    ],
+}
+QUARANTINED = {
+    "stg_users": {
+        "user_id_missing",
+        "updated_at_missing",
+        "updated_at_unreadable",
+        "created_at_unreadable",
+    },
+    "stg_contents": {"content_id_missing", "in_future"},
+    "stg_campaigns": {"campaign_id_missing", "start_at_unreadable"},
+    "stg_devices": {"device_id_missing"},
+    "stg_content_events": {
+        "event_id_missing",
+        "viewer_id_missing",
+        "event_time_unreadable",
+        "event_type_missing",
+    },
+    "stg_ad_events": {"event_id_missing", "cost_negative", "revenue_unreadable"},
+}
+
+
+def write_bad_community(landing: Path) -> None:
+    """A file per source with each kind of row that is broken, and some good ones."""
+    sources = {table_name(raw.source): raw.source for raw in social.RAW_TABLES}
+    for name, rows in LANDED.items():
+        write_csv(landing / f"social/{name}/bad.csv", rows, sources[name].columns)
