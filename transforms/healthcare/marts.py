@@ -11,6 +11,7 @@ from schemas.healthcare import (
     ProviderPerformance,
     UserSpend,
 )
+from transforms.techniques.ratios import ratio
 
 NONE = "(none)"
 NO_MONTH = "1900-01-01"
@@ -37,7 +38,7 @@ def user_spend(fact_session: DataFrame, fact_appointment: DataFrame) -> DataFram
                 "total_spend": _money(F.coalesce("total_spend", F.lit(0))),
             }
         )
-        .withColumn("conversion", _ratio(F.col("appointments"), F.col("sessions")))
+        .withColumn("conversion", ratio(F.col("appointments"), F.col("sessions")))
         .select(*UserSpend.columns)
     )
 
@@ -60,7 +61,7 @@ def provider_performance(fact_appointment: DataFrame) -> DataFrame:
         .agg(
             F.count("*").alias("appointments"),
             completed.alias("completed"),
-            _ratio(missed, F.count("*")).alias("no_show_share"),
+            ratio(missed, F.count("*")).alias("no_show_share"),
             _money(F.sum("net_payment_amount")).alias("revenue"),
         )
         .withColumn("revenue_per_completed", _share(F.col("revenue"), F.col("completed")))
@@ -98,7 +99,7 @@ def booking_kpis_daily(fact_session: DataFrame, fact_appointment: DataFrame) -> 
         )
         .withColumns(
             {
-                "conversion": _ratio(F.col("appointments"), F.col("sessions")),
+                "conversion": ratio(F.col("appointments"), F.col("sessions")),
                 "revenue_per_user": _share(F.col("net_revenue"), F.col("unique_users")),
             }
         )
@@ -125,11 +126,6 @@ def channel_bookings_daily(fact_appointment: DataFrame) -> DataFrame:
 
 def _money(amount: Column) -> Column:
     return amount.cast("decimal(18,2)")
-
-
-def _ratio(part: Column, whole: Column) -> Column:
-    """DOUBLE; NULL where the whole is 0."""
-    return F.try_divide(part.cast("double"), whole)
 
 
 def _share(money: Column, count: Column) -> Column:

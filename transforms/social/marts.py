@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from schemas.social import (
@@ -26,6 +26,7 @@ from transforms.social.core import COUNTED_TYPES
 from transforms.techniques import activity, churn, cohorts
 from transforms.techniques.money import money_sum
 from transforms.techniques.periods import MONTH
+from transforms.techniques.ratios import ratio
 from transforms.techniques.relabelling import NONE, UNKNOWN, labelled, relabelled_days
 
 WINDOWS = {"dau": 1, "wau": 7, "mau": 30}
@@ -70,7 +71,7 @@ def active_users_daily(trailing_active_users: DataFrame, *, as_of: date) -> Data
     return (
         every.join(trailing_active_users, on="activity_date", how="left")
         .withColumns(counts)
-        .withColumn("stickiness", _ratio(F.col("dau"), F.col("mau")))
+        .withColumn("stickiness", ratio(F.col("dau"), F.col("mau")))
         .select(*ActiveUsersDaily.columns)
     )
 
@@ -129,7 +130,7 @@ def engagement_by_content_type(fct_content_event: DataFrame, dim_content: DataFr
         events.groupBy(F.col("event_date").alias("activity_date"), "content_type")
         .agg(*counts, F.countDistinct("viewer_id").alias("unique_viewers"))
         .withColumn("engagements", engagements)
-        .withColumn("engagement_share", _ratio(F.col("engagements"), F.col("views")))
+        .withColumn("engagement_share", ratio(F.col("engagements"), F.col("views")))
         .select(*EngagementByContentType.columns)
     )
 
@@ -170,12 +171,12 @@ def ad_performance_daily(fct_ad_event: DataFrame, dim_campaign: DataFrame) -> Da
         )
         .withColumns(
             {
-                "ctr": _ratio(clicks, impressions),
-                "cvr": _ratio(F.col("conversions"), clicks),
-                "cpc": _ratio(cost, clicks),
-                "cpm": _ratio(cost * 1000, impressions),
-                "cpa": _ratio(cost, F.col("conversions")),
-                "roas": _ratio(revenue, cost),
+                "ctr": ratio(clicks, impressions),
+                "cvr": ratio(F.col("conversions"), clicks),
+                "cpc": ratio(cost, clicks),
+                "cpm": ratio(cost * 1000, impressions),
+                "cpa": ratio(cost, F.col("conversions")),
+                "roas": ratio(revenue, cost),
             }
         )
         .select(*AdPerformanceDaily.columns)
@@ -238,11 +239,6 @@ def cross_device_monthly(user_device_activity: DataFrame) -> DataFrame:
     total = by_count.groupBy("month").agg(F.sum("users").alias("total"))
     return (
         by_count.join(total, on="month", how="inner")
-        .withColumn("share", _ratio(F.col("users"), F.col("total")))
+        .withColumn("share", ratio(F.col("users"), F.col("total")))
         .select(*CrossDeviceMonthly.columns)
     )
-
-
-def _ratio(part: Column, whole: Column) -> Column:
-    """DOUBLE; NULL where the whole is 0."""
-    return F.try_divide(part.cast("double"), whole.cast("double"))

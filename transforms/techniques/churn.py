@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from datetime import date
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from transforms.techniques.periods import DAY, MONTH, following_start, is_open, start_of
+from transforms.techniques.ratios import ratio
 
 NEW, RETAINED, RESURRECTED, CHURNED = "new", "retained", "resurrected", "churned"
 
@@ -125,15 +126,11 @@ def growth_accounting(growth: DataFrame, *, as_of: date) -> DataFrame:
         .withColumn("lost_next", F.lead("churned").over(in_order))
         .withColumns(
             {
-                "churn_share": _share(F.col("churned"), "opening"),
-                "resurrection_share": _share(F.col("resurrected"), "active"),
-                "quick_ratio": _share(F.col("new_users") + F.col("resurrected"), "churned"),
-                "churned_rate": _share(F.col("lost_next"), "active"),
+                "churn_share": ratio(F.col("churned"), F.col("opening")),
+                "resurrection_share": ratio(F.col("resurrected"), F.col("active")),
+                "quick_ratio": ratio(F.col("new_users") + F.col("resurrected"), F.col("churned")),
+                "churned_rate": ratio(F.col("lost_next"), F.col("active")),
             }
         )
         .drop("lost_next")
     )
-
-
-def _share(part: Column, whole: str) -> Column:
-    return F.try_divide(part.cast("double"), F.col(whole))
