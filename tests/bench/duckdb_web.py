@@ -8,30 +8,14 @@ DuckDB does a little less than Varve does.
 
 from __future__ import annotations
 
-import json
-import sys
-import time
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
 from jobs.settings import load_policy, system_settings
+from tests.bench.duckdb_build import main
 from tests.proof.oracle_web import Oracle
 from tests.proof.oracle_web_credit import listed
-
-TABLES = (
-    "stg_events",
-    "fct_session_events",
-    "dim_users",
-    "fct_sessions",
-    "purchase_events",
-    "fct_orders",
-    "fct_marketing_touches",
-    "fct_order_attribution",
-    "channel_attribution_daily",
-    "web_engagement_daily",
-    "web_funnel_daily",
-)
-_DAILY = {"stg_events": "event_date", "fct_session_events": "event_date"}
 
 
 def _host(url: str) -> str:
@@ -48,12 +32,26 @@ def _utm(name: str) -> str:
 
 
 class Build(Oracle):
-    """Landing to marts in a DuckDB of two threads."""
+    """Landing to marts."""
+
+    tables = (
+        "stg_events",
+        "fct_session_events",
+        "dim_users",
+        "fct_sessions",
+        "purchase_events",
+        "fct_orders",
+        "fct_marketing_touches",
+        "fct_order_attribution",
+        "channel_attribution_daily",
+        "web_engagement_daily",
+        "web_funnel_daily",
+    )
+    daily: Mapping[str, str] = {"stg_events": "event_date", "fct_session_events": "event_date"}
 
     def __init__(self, as_of: date) -> None:
         policy = load_policy()
         super().__init__(policy, as_of)
-        self.sql.execute("SET threads = 2")
         self.settings = system_settings(policy, "web", as_of)
 
     def stage_files(self, landing: Path) -> None:
@@ -140,25 +138,6 @@ class Build(Oracle):
         # What the entry of a session carries of the groups; they are not computed here.
         self.sql.execute("ALTER TABLE stg_events ADD COLUMN channel_group VARCHAR")
 
-    def write(self, folder: Path) -> None:
-        """Each table as Parquet; the large ones by day."""
-        for table in TABLES:
-            options = "FORMAT parquet, COMPRESSION zstd"
-            if table in _DAILY:
-                options += f", PARTITION_BY ({_DAILY[table]})"
-            self.sql.execute(f"COPY {table} TO '{folder / table}' ({options})")
-
-
-def main(landing: Path, folder: Path, as_of: date) -> None:
-    folder.mkdir(parents=True)
-    started = time.monotonic()
-    build = Build(as_of)
-    build.stage_files(landing)
-    build.build()
-    build.write(folder)
-    counts = {t: build.sql.sql(f"SELECT count(*) FROM {t}").fetchall()[0][0] for t in TABLES}
-    print(json.dumps({"seconds": time.monotonic() - started, "rows": counts}))
-
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), date.fromisoformat(sys.argv[3]))
+    main(Build)

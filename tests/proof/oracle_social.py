@@ -68,6 +68,8 @@ class Oracle:
         self._dimensions()
         self._activity()
         self._periods()
+        self._churn()
+        self._growth()
         self._marts()
 
     def _stage(self) -> None:
@@ -180,7 +182,7 @@ class Oracle:
         )
 
     def _periods(self) -> None:
-        """Each period from the first to that of as_of, and who was active in it, by brute force."""
+        """Each period from the first to that of as_of, and who was active in it."""
         self._table(
             "periods",
             f"""
@@ -199,6 +201,9 @@ class Oracle:
             """SELECT DISTINCT period, period_start, user_id FROM periods JOIN user_activity_daily
                ON activity_date BETWEEN period_start AND period_end""",
         )
+
+    def _churn(self) -> None:
+        """By brute force: each user is looked up in each period."""
         self._table(
             "user_churn_stats",
             f"""
@@ -224,6 +229,8 @@ class Oracle:
                     WHEN NOT is_provisional THEN 'churned' END AS lifecycle
             FROM either AS e WHERE here OR before""",
         )
+
+    def _growth(self) -> None:
         self._table(
             "growth_accounting",
             f"""
