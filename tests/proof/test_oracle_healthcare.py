@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import defaultdict
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,8 +14,7 @@ from jobs import sample_healthcare
 from jobs.lake import Lake
 from schemas import healthcare
 from schemas.contract import Table, table_name
-from tests.landing_files import run_system
-from tests.proof.comparison import differing
+from tests.proof.followed import assert_same, followed_lake
 from tests.proof.oracle_healthcare import Oracle
 
 pytestmark = pytest.mark.proof
@@ -57,20 +55,15 @@ def compared(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Lake, Oracle]:
     """Everything in one run; ten days in one run and then each day's files as they land."""
-    folder = tmp_path_factory.mktemp(request.param)
-    lake = Lake(spark, str(folder / "lake"))
-    first = DAYS if request.param == "whole" else AT_ONCE
-    for number in range(first, DAYS + 1):
-        day = START + timedelta(days=number - 1)
-        for file in sorted(landing.rglob("*_*.*")):
-            place = folder / "landing" / file.relative_to(landing)
-            if file.name.split(".")[0][-8:] <= f"{day:%Y%m%d}" and not place.exists():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(file, place)
-        result = run_system(lake, folder / "landing", day, system="healthcare")
-        mode = "full" if number == first else "update"
-        for step in result.steps:
-            assert step.mode in (mode, "skip"), (table_name(step.step.output), step.reason)
+    lake = followed_lake(
+        spark,
+        tmp_path_factory.mktemp(request.param),
+        landing,
+        system="healthcare",
+        start=START,
+        days=DAYS,
+        at_once=DAYS if request.param == "whole" else AT_ONCE,
+    )
     oracle = Oracle(AS_OF)
     oracle.land(landing)
     oracle.build()
@@ -82,10 +75,8 @@ def test_a_table_is_what_the_definitions_say(
     compared: tuple[Lake, Oracle], table: type[Table]
 ) -> None:
     lake, oracle = compared
-    oracle.sql.register("lake_rows", DeltaTable(lake.path(table)).to_pyarrow_table())
     assert lake.row_count(table) > 0
-    told = differing(oracle.sql, table, "SELECT * FROM lake_rows")
-    assert not told, f"{table_name(table)}:\n" + "\n".join(told)
+    assert_same(lake, oracle.sql, table)
 
 
 def test_user_sk_is_that_of_the_version_the_oracle_finds(compared: tuple[Lake, Oracle]) -> None:

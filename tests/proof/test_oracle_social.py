@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from jobs import sample_social
@@ -16,7 +14,7 @@ from jobs.lake import Lake
 from schemas import social
 from schemas.contract import Table, table_name
 from tests.landing_files import run_system
-from tests.proof.comparison import differing
+from tests.proof.followed import assert_same, followed_lake
 from tests.proof.oracle_social import Oracle
 
 pytestmark = pytest.mark.proof
@@ -61,20 +59,15 @@ def compared(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Lake, Oracle]:
     """Everything in one run; all but the last days in one run and then each day's files."""
-    folder = tmp_path_factory.mktemp(request.param)
-    lake = Lake(spark, str(folder / "lake"))
-    first = DAYS if request.param == "whole" else AT_ONCE
-    for number in range(first, DAYS + 1):
-        day = START + timedelta(days=number - 1)
-        for file in sorted(landing.rglob("*_*.*")):
-            place = folder / "landing" / file.relative_to(landing)
-            if file.name.split(".")[0][-8:] <= f"{day:%Y%m%d}" and not place.exists():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(file, place)
-        result = run_system(lake, folder / "landing", day, system="social")
-        mode = "full" if number == first else "update"
-        for step in result.steps:
-            assert step.mode in (mode, "skip"), (table_name(step.step.output), step.reason)
+    lake = followed_lake(
+        spark,
+        tmp_path_factory.mktemp(request.param),
+        landing,
+        system="social",
+        start=START,
+        days=DAYS,
+        at_once=DAYS if request.param == "whole" else AT_ONCE,
+    )
     return lake, told_by_sql(landing, AS_OF)
 
 
@@ -85,19 +78,13 @@ def told_by_sql(landing: Path, as_of: date) -> Oracle:
     return oracle
 
 
-def assert_same(lake: Lake, oracle: Oracle, table: type[Table]) -> None:
-    oracle.sql.register("lake_rows", DeltaTable(lake.path(table)).to_pyarrow_table())
-    told = differing(oracle.sql, table, "SELECT * FROM lake_rows")
-    assert not told, f"{table_name(table)}:\n" + "\n".join(told)
-
-
 @pytest.mark.parametrize("table", RECOMPUTED, ids=table_name)
 def test_a_table_is_what_the_definitions_say(
     compared: tuple[Lake, Oracle], table: type[Table]
 ) -> None:
     lake, oracle = compared
     assert lake.row_count(table) > 0
-    assert_same(lake, oracle, table)
+    assert_same(lake, oracle.sql, table)
 
 
 def test_growth_adds_up_and_windows_nest(compared: tuple[Lake, Oracle]) -> None:
@@ -120,4 +107,4 @@ def test_real_files_give_what_the_definitions_say(spark: SparkSession, tmp_path:
     oracle = told_by_sql(landing, as_of)
     for table in RECOMPUTED:
         if lake.version(table) is not None:
-            assert_same(lake, oracle, table)
+            assert_same(lake, oracle.sql, table)
