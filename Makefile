@@ -27,8 +27,9 @@ test: install ## Run the tests
 proof: install ## Run the slower proofs: convergence, kill, oracle, cluster
 	$(BIN)/python -m pytest -m proof
 
-bench: install ## Measure builds against DuckDB, early and late days, histories (an hour)
+bench: install ## Measure builds against DuckDB, early and late days, histories (two hours)
 	$(BIN)/python -m tests.bench.web
+	$(BIN)/python -m tests.bench.social
 	$(BIN)/python -m tests.bench.scd2
 
 check: install ## Lint, types, and whether the data dictionary is up to date
