@@ -77,7 +77,11 @@ def runs(folder: Path, system: str, plans: list[dict[str, Any]], lake: str) -> l
 
 def full_builds(scratch: Path, clean: Clean, repeat: int) -> str:
     """A row of `BUILD_HEAD`: Varve's and DuckDB's seconds in turn, the ratio pair by pair."""
-    events = sum(file.rows for file in clean.files if "events" in file.path.parent.parts)
+    events = sum(
+        file.rows
+        for file in clean.files
+        if any(part.endswith("events") for part in file.path.parent.parts)
+    )
     as_of = str(clean.last_day)
     seconds: list[float] = []
     duck: list[float] = []
