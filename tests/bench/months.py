@@ -14,6 +14,8 @@ import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from jobs.lake import Lake
@@ -65,14 +67,21 @@ def load(spark: SparkSession, system: str, source: Path, order: str, as_of: date
 
 def differing_tables(spark: SparkSession, system: str, lakes: list[Path]) -> list[str]:
     """Tables after staging that are not alike in all lakes."""
+    sql = duckdb.connect()
     found = []
     for table in SYSTEMS[system].TABLES:
         if table.layer not in (Layer.INTERMEDIATE, Layer.CORE, Layer.MART):
             continue
-        first, *others = (Lake(spark, str(lake)).read(table) for lake in lakes)
-        for lake, other in zip(lakes[1:], others, strict=True):
-            if first.exceptAll(other).count() or other.exceptAll(first).count():
-                found.append(f"{table_name(table)} of {lake.parent.name}")
+        places = {lake.parent.name: Lake(spark, str(lake)).path(table) for lake in lakes}
+        if not any(DeltaTable.is_deltatable(place) for place in places.values()):
+            continue
+        first, *others = places
+        for order, place in places.items():
+            sql.register(order, DeltaTable(place).to_pyarrow_table(columns=list(table.columns)))
+        for other in others:
+            for one, two in ((first, other), (other, first)):
+                if sql.sql(f"FROM {one} EXCEPT ALL FROM {two}").limit(1).fetchall():
+                    found.append(f"{table_name(table)} of {one} has rows that {two} has not")
     return found
 
 
