@@ -37,6 +37,7 @@ from jobs.step import (
     bind,
 )
 from schemas.contract import Table, qualified_name
+from transforms.techniques.periods import month_of, next_month
 
 # A list of more days than this is read as the range it spans.
 MAX_DAYS_LISTED = 400
@@ -130,7 +131,7 @@ class Inputs:
         if isinstance(read, Days):
             return stored.where(self._days_needed(read))
         if isinstance(read, Months):
-            months = {day.replace(day=1) for day in self.touched_days}
+            months = {month_of(day) for day in self.touched_days}
             return stored.where(days_predicate("month", sorted(months)))
         if isinstance(read, Related):
             return stored.where(self._days_of(read))
@@ -207,7 +208,7 @@ class Inputs:
             days |= {row[0] for row in self._touched().select(write.day).distinct().collect()}
         days |= self._days_aged
         if write.period == "month":
-            days = {day.replace(day=1) for day in days}
+            days = {month_of(day) for day in days}
         return sorted(days)
 
     @property
@@ -217,7 +218,7 @@ class Inputs:
         if before is None or before == as_of:
             return set()
         days = {before + timedelta(days=n + 1) for n in range((as_of - before).days)}
-        return days | {day.replace(day=1) for day in {before, *days}}
+        return days | {month_of(day) for day in {before, *days}}
 
     def _back(self, read: Days) -> int:
         return self.settings[read.back] if isinstance(read.back, str) else read.back
@@ -299,5 +300,4 @@ def _difference(table: type[Table], before: DataFrame, after: DataFrame) -> Data
 
 
 def _days_in(month: date) -> int:
-    following = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
-    return (following - month.replace(day=1)).days
+    return (next_month(month) - month_of(month)).days

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
 from jobs.step import (
     AddToDays,
     Changes,
@@ -63,7 +60,7 @@ from schemas.social_landing import (
     StgDevices,
     StgUsers,
 )
-from transforms.social import core, marts, staging
+from transforms.social import core, marts, reconciliations, staging
 from transforms.techniques import periods
 from transforms.techniques.records import one_per_record
 
@@ -77,18 +74,6 @@ STAGED: tuple[tuple[type[Table], type[Table], Transform, str | None], ...] = (
     (RawAdEvents, StgAdEvents, staging.one_per_event, "event_time"),
 )
 WIDEST_WINDOW = max(marts.WINDOWS.values())
-
-
-def _active_users_differ(
-    result: DataFrame, user_active_periods: DataFrame, user_first_activity: DataFrame
-) -> DataFrame:
-    """Periods whose active users are not those with activity in it."""
-    key = ["period", "period_start"]
-    told = result.where("coalesce(lifecycle, 'churned') <> 'churned'").groupBy(*key).count()
-    there = user_active_periods.groupBy(*key).agg(F.count("*").alias("users"))
-    shown = result.select(*key).distinct()
-    joined = shown.join(told, on=key, how="left").join(there, on=key, how="left")
-    return joined.where(~F.coalesce("count", F.lit(0)).eqNullSafe(F.coalesce("users", F.lit(0))))
 
 
 STEPS = (
@@ -197,7 +182,11 @@ STEPS = (
             Related(UserFirstActivity, periods.periods_of),
         ),
         write=ReplaceDays("period_start"),
-        audits=(Reconciliation("active_users_are_those_with_activity", _active_users_differ),),
+        audits=(
+            Reconciliation(
+                "active_users_are_those_with_activity", reconciliations.other_active_users
+            ),
+        ),
         is_large=True,
     ),
     Step(

@@ -23,6 +23,7 @@ from jobs.session import build_session
 from schemas.catalog import SYSTEMS
 from schemas.contract import Layer, table_name
 from tests.landing_files import run_system
+from transforms.techniques.periods import next_month
 
 ORDERS = ("at_once", "forwards", "backwards")
 _MONTHLY = re.compile(r"(\d{4})-(\d{2})\.")
@@ -33,8 +34,7 @@ def month_end(file: Path) -> date | None:
     found = _MONTHLY.match(file.name)
     if not found:
         return None
-    year, month = int(found[1]), int(found[2])
-    return date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+    return next_month(date(int(found[1]), int(found[2]), 1)) - timedelta(days=1)
 
 
 def batches(source: Path, order: str, as_of: date) -> list[tuple[date, list[Path]]]:

@@ -7,6 +7,8 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from transforms.techniques.ratios import ratio
+
 
 def cohort_activity(active_months: DataFrame, first_activity: DataFrame, *, user: str) -> DataFrame:
     """One row per cohort_month and active_month with activity: ``active_users``. BIGINT.
@@ -46,6 +48,6 @@ def retention(cohort_activity: DataFrame, *, as_of: date) -> DataFrame:
     return (
         every.join(cohort_activity, on=["cohort_month", "active_month"], how="left")
         .withColumn("active_users", users)
-        .withColumn("retention_share", F.col("active_users") / F.col("cohort_size"))
+        .withColumn("retention_share", ratio(F.col("active_users"), F.col("cohort_size")))
         .drop("active_month")
     )
