@@ -16,7 +16,9 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.lake import Commit, Lake, days_predicate, held, row_hash, sql_values
+from jobs.commits import Commit
+from jobs.lake import Lake, held, row_hash
+from jobs.predicates import days_predicate, partitions_predicate
 from jobs.step import (
     Carried,
     Changes,
@@ -30,13 +32,15 @@ from jobs.step import (
     ReplaceAll,
     ReplaceDays,
     ReplaceKeysInDays,
+    Replay,
     Since,
     Step,
     TouchedKeys,
     Whole,
     bind,
 )
-from schemas.contract import Table, qualified_name
+from schemas.contract import Table, is_by_date, qualified_name
+from transforms.techniques import scd2
 from transforms.techniques.periods import month_of, next_month
 
 # A list of more days than this is read as the range it spans.
@@ -126,8 +130,7 @@ class Inputs:
         if makes_anew or isinstance(read, Whole | Carried):
             return stored
         if isinstance(read, New):
-            load_ids = sorted(int(v) for v in self._partitions(table) if v is not None)
-            return stored.where(f"load_id IN ({sql_values(load_ids)})" if load_ids else "false")
+            return stored.where(partitions_predicate(table, self._values_of_partitions(table)))
         if isinstance(read, Days):
             return stored.where(self._days_needed(read))
         if isinstance(read, Months):
@@ -141,6 +144,15 @@ class Inputs:
             [by] = self._by
             keys = self.touched_keys.select(F.col(by).alias(read.by))
             return stored.join(F.broadcast(keys), on=read.by, how="left_semi")
+        if isinstance(read, Replay):
+            return scd2.replayed(
+                self.touched_keys,
+                self.changes(table),
+                self.replaced,
+                stored,
+                keys=self._by,
+                sequence=read.at,
+            )
         if isinstance(read, Since):
             first = self.first_touched_day - timedelta(days=read.before)
             return stored.where(f"{table.partitioned_by[0]} >= DATE'{first}'")
@@ -153,6 +165,9 @@ class Inputs:
         commits = self.plan.commits.get(qualified_name(table), [])
         return set().union(*(commit.partitions for commit in commits))
 
+    def _values_of_partitions(self, table: type[Table]) -> set[str]:
+        return {value for value in self._partitions(table) if value is not None}
+
     @property
     def _by(self) -> tuple[str, ...]:
         write = self.step.write
@@ -161,7 +176,12 @@ class Inputs:
 
     @cached_property
     def touched_keys(self) -> DataFrame:
-        """The distinct keys, under the output's names, whose rows may differ."""
+        """The distinct keys, under the output's names, whose rows may differ.
+
+        Of a `Replay`, also ``is_late``: see `scd2.touched`.
+        """
+        if self._replay:
+            return held(self._touched_of_replay(self._replay))
         if self.step.touched:
             return held(self._touched().select(*self._by))
         reads = self.step.update.reads if self.step.update else self.step.reads
@@ -171,6 +191,34 @@ class Inputs:
                 name = read.by if isinstance(read, Keys) else by
                 return held(self.changes(read.table).select(F.col(name).alias(by)).distinct())
         raise ValueError(f"no read of {self.step.output.__name__} tells which {by} changed")
+
+    @cached_property
+    def replaced(self) -> DataFrame:
+        """The stored rows of the touched keys that a result replaces."""
+        stored = self.lake.read(self.step.output)
+        keys, on = F.broadcast(self.touched_keys), list(self._by)
+        if not self._replay:
+            return held(stored.join(keys, on=on, how="left_semi"))
+        late = F.broadcast(self.touched_keys.where("is_late"))
+        versions = stored.where("is_current").join(keys, on=on, how="left_semi")
+        past = stored.where("NOT is_current").join(late, on=on, how="left_semi")
+        return held(versions.unionByName(past))
+
+    @property
+    def _replay(self) -> Replay | None:
+        return next((read for read in self.step.reads if isinstance(read, Replay)), None)
+
+    def _touched_of_replay(self, read: Replay) -> DataFrame:
+        first = min(self._values(read.table, read.table.partitioned_by[0]), default=date.max)
+        since = self.lake.read(read.table).where(f"{read.table.partitioned_by[0]} >= DATE'{first}'")
+        told = scd2.touched(self.changes(read.table), since, keys=self._by, sequence=read.at)
+        if not self.step.touched:
+            return told
+        # What else touches a key reaches its open version alone.
+        others = self._touched().select(*self._by, F.lit(False).alias("is_late"))
+        return (
+            told.unionByName(others).groupBy(*self._by).agg(F.bool_or("is_late").alias("is_late"))
+        )
 
     def _touched(self) -> DataFrame:
         touched = self.step.touched
@@ -183,8 +231,8 @@ class Inputs:
         return min(
             date.fromisoformat(value)
             for table in self.step.inputs
-            for value in self._partitions(table)
-            if value is not None
+            if is_by_date(table)
+            for value in self._values_of_partitions(table)
         )
 
     @cached_property
@@ -226,7 +274,7 @@ class Inputs:
     def _values(self, table: type[Table], column: str) -> set[date]:
         """The values of a day column in the rows that may have changed."""
         if table.partitioned_by == (column,):
-            return {date.fromisoformat(v) for v in self._partitions(table) if v is not None}
+            return {date.fromisoformat(value) for value in self._values_of_partitions(table)}
         if not table.partitioned_by:
             changed = self.changes(table).select(column)
         else:
@@ -237,10 +285,7 @@ class Inputs:
     def _before_and_after(self, table: type[Table]) -> tuple[DataFrame, DataFrame]:
         """The touched partitions as the output last saw them, and as they are."""
         name = qualified_name(table)
-        touched = "true"
-        if table.partitioned_by:
-            days = sorted(v for v in self._partitions(table) if v is not None)
-            touched = days_predicate(table.partitioned_by[0], days)
+        touched = partitions_predicate(table, self._values_of_partitions(table))
         before = self.lake.read(table, self.plan.since[name]).where(touched)
         after = self.lake.read(table, self.plan.versions[name]).where(touched)
         return before, after

@@ -2,8 +2,7 @@
 
 A commit carries, as its user metadata, which versions of its inputs it has
 consumed (`Progress`). Data and progress are one commit, so they cannot disagree.
-What changed between two versions is read from the Delta log, whose JSON commits
-are a published protocol; no data file is opened for it.
+What changed between two versions is read from the Delta log.
 """
 
 from __future__ import annotations
@@ -11,81 +10,31 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 
-from delta.tables import DeltaTable
+from delta.tables import DeltaTable, DeltaTableBuilder
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from jobs.commits import Commit, Progress, commit_of
 from jobs.errors import VersionMismatch
+from jobs.predicates import sql_values
 from jobs.storage import Storage, local_path
 from schemas.contract import (
-    Layer,
     Table,
     description,
+    has_large_partitions,
+    is_by_date,
     qualified_name,
     struct_type,
     table_name,
 )
 
 LAKE_VERSION = 1
-_MARK = "varve"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a commit had consumed: the inputs' versions and the policy it followed.
-
-    ``full`` is True when the table was rebuilt as a whole, so that whoever reads
-    it incrementally knows that every row may be new. ``files`` are those that a
-    raw commit holds: name, size, modification time in microseconds, load_id.
-    ``contract`` is the fingerprint of the columns and the lake version that the
-    commit was written under; the lake fills it in.
-    """
-
-    inputs: dict[str, int] = field(default_factory=dict)
-    policy: str = ""
-    full: bool = False
-    run_id: str = ""
-    files: list[list[Any]] = field(default_factory=list)
-    as_of: str = ""
-    contract: str = ""
-
-    def to_json(self) -> str:
-        return json.dumps({_MARK: asdict(self)}, sort_keys=True)
-
-    @staticmethod
-    def from_json(text: str | None) -> Progress | None:
-        try:
-            mark = json.loads(text or "{}").get(_MARK)
-        except (ValueError, AttributeError):
-            return None
-        return Progress(**mark) if mark else None
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One commit of a table's log: what it said and which partitions it touched."""
-
-    version: int
-    progress: Progress | None
-    metrics: dict[str, Any]
-    partitions: frozenset[str | None]
-    changed_data: bool
-    written_at: str
-
-    @property
-    def rows(self) -> int:
-        """Rows written; of a MERGE, without those that were only copied."""
-        if "numTargetRowsInserted" in self.metrics:
-            kinds = ("Inserted", "Updated", "Deleted")
-            return sum(int(self.metrics[f"numTargetRows{kind}"]) for kind in kinds)
-        return int(self.metrics.get("numOutputRows", 0))
 
 
 class Lake:
@@ -116,25 +65,7 @@ class Lake:
         file = f"{self.path(table)}/_delta_log/{version:020d}.json"
         if not self.storage.exists(file):
             return None
-        info: dict[str, Any] = {}
-        partitions: set[str | None] = set()
-        changed = False
-        for line in self.storage.text(file).splitlines():
-            action = json.loads(line)
-            info = action.get("commitInfo", info)
-            entry = action.get("add") or action.get("remove")
-            if entry and entry.get("dataChange", True):
-                changed = True
-                values = entry.get("partitionValues") or {}
-                partitions.update(values.values() if values else [None])
-        return Commit(
-            version=version,
-            progress=Progress.from_json(info.get("userMetadata")),
-            metrics=info.get("operationMetrics") or {},
-            partitions=frozenset(partitions),
-            changed_data=changed,
-            written_at=_utc_text(info.get("timestamp", 0)),
-        )
+        return commit_of(version, self.storage.text(file))
 
     def progress(self, table: type[Table]) -> Progress | None:
         """What the table's newest commit of ours had consumed.
@@ -184,10 +115,18 @@ class Lake:
     def create(self, table: type[Table]) -> None:
         """Create the table with its comments, constraints and properties, if it is not there."""
         with self._marking:
-            self._create(table)
+            self._build(table, DeltaTable.createIfNotExists(self.spark))
 
-    def _create(self, table: type[Table]) -> None:
-        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table))
+    def _create_anew(self, table: type[Table]) -> None:
+        """Empty the table and give it its contract's columns and partitions.
+
+        Killed after it, a run finds a commit that has consumed nothing, and rebuilds.
+        """
+        with self._marked(table, Progress(full=True)):
+            self._build(table, DeltaTable.replace(self.spark))
+
+    def _build(self, table: type[Table], builder: DeltaTableBuilder) -> None:
+        builder = builder.location(self.path(table))
         for name, column in table.columns.items():
             builder = builder.addColumn(
                 name, column.type, nullable=not column.required, comment=column.meaning
@@ -208,21 +147,50 @@ class Lake:
             builder = builder.property("delta.dataSkippingNumIndexedCols", "0")
         if table.partitioned_by:
             builder = builder.partitionedBy(*table.partitioned_by)
+        if has_large_partitions(table):
+            # Delta splits what is large among tasks, and joins what is small into a file.
+            builder = builder.property("delta.autoOptimize.optimizeWrite", "true")
         builder.comment(description(table)).execute()
 
-    def check_contract(self, table: type[Table]) -> None:
-        """Raise VersionMismatch where the stored table is not what the contract says."""
+    def check_contract(self, table: type[Table], is_rebuilt: bool = False) -> None:
+        """Raise VersionMismatch where the stored table is not what the contract says.
+
+        One that is to be rebuilt may differ, unless a newer Varve wrote it.
+        """
+        difference = self._mismatch(table)
+        if difference and not is_rebuilt:
+            raise VersionMismatch(
+                f"{qualified_name(table)} in {self.root} is not as its contract says: "
+                f"{difference}. Rebuild it with --full-refresh, or run the Varve that wrote it."
+            )
+
+    def widen(self, table: type[Table]) -> None:
+        """Add the contract's columns that a stored raw table lacks: NULL in the rows it has."""
+        if not self._mismatch(table):
+            return
+        stored = self.spark.read.format("delta").load(self.path(table)).schema.fieldNames()
+        lacking = [
+            f"`{name}` {column.type.simpleString()} COMMENT {sql_values([column.meaning])}"
+            for name, column in table.columns.items()
+            if name not in stored
+        ]
+        if lacking:
+            added = ", ".join(lacking)
+            self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` ADD COLUMNS ({added})")
+
+    def _mismatch(self, table: type[Table]) -> str | None:
+        """How the stored table differs from its contract; None where it does not, or is not."""
         version = self.version(table)
         if version is None:
-            return
+            return None
         newest = self.commit(table, version)
         # After another's commit, what ours said of the columns may no longer hold.
         known = newest.progress if newest else None
         if known and known.contract == contract_fingerprint(table):
-            return
+            return None
         detail = DeltaTable.forPath(self.spark, self.path(table)).detail()
-        row = detail.select("properties").first()
-        written_by = int((row[0] if row else {}).get("varve.lakeVersion", LAKE_VERSION))
+        [row] = detail.select("properties", "partitionColumns").collect()
+        written_by = int(row.properties.get("varve.lakeVersion", LAKE_VERSION))
         if written_by > LAKE_VERSION:
             raise VersionMismatch(
                 f"{qualified_name(table)} in {self.root} was written by a newer Varve (lake "
@@ -231,11 +199,10 @@ class Lake:
             )
         stored = self.spark.read.format("delta").load(self.path(table)).schema
         if shape(stored) != shape(struct_type(table)):
-            raise VersionMismatch(
-                f"{qualified_name(table)} in {self.root} does not have the columns of its "
-                f"contract: {_difference(stored, struct_type(table))}. Rebuild it with "
-                "--full-refresh, or run the Varve that wrote it."
-            )
+            return _difference(stored, struct_type(table))
+        if tuple(row.partitionColumns) != table.partitioned_by:
+            return f"it is partitioned by {', '.join(row.partitionColumns) or 'nothing'}"
+        return None
 
     def replace(
         self,
@@ -246,11 +213,14 @@ class Lake:
     ) -> int:
         """Overwrite the table, or the rows that ``where`` selects; the new version.
 
-        No row replaced by no row is a commit too: it carries the progress.
+        Overwritten as a whole, it takes its contract's form. No row replaced by no row
+        is a commit too: it carries the progress.
         """
         fresh = self.version(table) is None
         if fresh:
             self.create(table)
+        elif where is None and self._mismatch(table):
+            self._create_anew(table)
         before = self.version(table)
         writer = self._conform(table, frame).write.format("delta").mode("overwrite")
         writer = writer.option("userMetadata", self._mark(table, progress))
@@ -330,9 +300,9 @@ class Lake:
 
     @staticmethod
     def _conform(table: type[Table], frame: DataFrame) -> DataFrame:
-        """The frame in the contract's column order; one writer per partition."""
+        """The frame in the contract's column order; one writer per day."""
         chosen = frame.select(*table.columns)
-        if table.partitioned_by and table.layer is not Layer.RAW:
+        if is_by_date(table):
             return chosen.repartition(*table.partitioned_by)
         return chosen
 
@@ -363,29 +333,6 @@ def _difference(stored: T.StructType, wanted: T.StructType) -> str:
         if name in here and here[name] != there[name]
     ]
     return "; ".join(parts) or "their order differs"
-
-
-def sql_values(values: Iterable[object]) -> str:
-    """Dates, numbers or text as the inside of a SQL IN list."""
-    texts = []
-    for value in values:
-        if isinstance(value, int):
-            texts.append(str(value))
-        else:
-            texts.append("'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'")
-    return ", ".join(texts)
-
-
-def _utc_text(millis: int) -> str:
-    return datetime.fromtimestamp(millis / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def days_predicate(column: str, days: Sequence[object]) -> str:
-    """A predicate that selects the days, NULL-free; FALSE for none."""
-    if not days:
-        return "false"
-    listed = ", ".join(f"DATE{sql_values([day])}" for day in sorted(map(str, days)))
-    return f"{column} IN ({listed})"
 
 
 def held(frame: DataFrame) -> DataFrame:

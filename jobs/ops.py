@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from jobs.lake import Lake, Progress
+from jobs.commits import Progress
+from jobs.lake import Lake
 from schemas.catalog import ALL_TABLES, SYSTEMS
 from schemas.contract import Layer, Table, qualified_name, struct_type, table_name
 from schemas.ops import Audits, Releases, Runs

@@ -15,8 +15,10 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.commits import Progress
 from jobs.inputs import Inputs
-from jobs.lake import Lake, Progress, days_predicate, held, nullable, row_hash
+from jobs.lake import Lake, held, nullable, row_hash
+from jobs.predicates import days_predicate
 from jobs.step import AddToDays, Step, bind
 from jobs.writes import Written
 from schemas.contract import Table, struct_type

@@ -13,9 +13,10 @@ from pyspark.errors import PySparkException
 
 from jobs import healthcare, ops, social, web
 from jobs.audits import Findings, audit
+from jobs.commits import Progress
 from jobs.errors import SPARK_ERRORS, AuditBlocked, StepFailed, UsageError
 from jobs.inputs import Inputs, Plan, plan_step
-from jobs.lake import Lake, Progress
+from jobs.lake import Lake
 from jobs.landing import Landing, Load
 from jobs.quality import has_due_rows, run_staging
 from jobs.session import suit_to
@@ -147,10 +148,10 @@ class Run:
             self.result.as_of = last
 
     def _check_contracts(self, system: str) -> None:
-        if self.full_refresh:
-            return
+        for raw in SYSTEMS[system].RAW_TABLES:
+            self.lake.widen(raw)
         for table in SYSTEMS[system].TABLES:
-            self.lake.check_contract(table)
+            self.lake.check_contract(table, is_rebuilt=self.full_refresh)
 
     def _land(self, landing: Landing, system: str) -> None:
         module = SYSTEMS[system]

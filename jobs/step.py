@@ -79,6 +79,20 @@ class Keys:
 
 
 @dataclass(frozen=True)
+class Replay:
+    """The changes that make anew whichever of the touched keys' versions can differ.
+
+    Of a key of which only changes came that are after all others: these, and before
+    them its open version as stored, so that its past is neither read nor replaced.
+    Of any other key all of its rows. ``at`` is the column of the changes' instants;
+    the output is a history with ``is_current`` and the table is partitioned by day.
+    """
+
+    table: type[Table]
+    at: str
+
+
+@dataclass(frozen=True)
 class Changes:
     """The rows that came (``change`` = 1) or went (-1) in the input's touched days."""
 
@@ -119,7 +133,7 @@ class TouchedKeys:
     """The keys that the write touches: its ``by`` columns, distinct."""
 
 
-TableRead = New | Days | Months | Related | Keys | Changes | Since | Whole | Carried
+TableRead = New | Days | Months | Related | Keys | Replay | Changes | Since | Whole | Carried
 Read = TableRead | TouchedKeys
 
 
@@ -174,7 +188,8 @@ class ReplaceKeysInDays:
 class MergeKeys:
     """The touched keys' rows are replaced by MERGE; only rows that differ are written.
 
-    Without ``touched``, the keys are those that changed rows of a `Keys` or `Changes` name.
+    Without ``touched``, the keys are those that changed rows of a `Keys` or `Changes`
+    name; those of a `Replay` are touched in any case.
     """
 
     by: tuple[str, ...]

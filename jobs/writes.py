@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.commits import Progress
 from jobs.inputs import Inputs
-from jobs.lake import Lake, Progress, days_predicate, held, row_hash, sql_values
+from jobs.lake import Lake, held, row_hash
+from jobs.predicates import days_predicate, partitions_predicate
 from jobs.step import MergeKeys, ReplaceAll, ReplaceDays, ReplaceKeysInDays, Step
 from schemas.contract import Table
 
@@ -54,7 +56,7 @@ def _written(
     if isinstance(step.write, ReplaceKeysInDays):
         return _replace_keys_in_days(lake, step, step.write, result, inputs, progress, audit)
     if isinstance(step.write, MergeKeys):
-        return _merge_keys(lake, step, step.write, result, inputs, progress, audit)
+        return _merge_keys(lake, step, result, inputs, progress, audit)
     if isinstance(step.write, ReplaceAll):
         return _replace_if_it_differs(lake, step, result, progress, audit)
     raise TypeError(f"unknown write {step.write!r}")
@@ -135,7 +137,6 @@ def _replace_keys_in_days(
 def _merge_keys(
     lake: Lake,
     step: Step,
-    how: MergeKeys,
     result: DataFrame,
     inputs: Inputs,
     progress: Progress,
@@ -143,15 +144,14 @@ def _merge_keys(
 ) -> Written:
     """Bring the touched keys' rows to the result, by a MERGE of the rows that differ."""
     table = step.output
-    keys = F.broadcast(inputs.touched_keys)
-    stored = held(lake.read(table).join(keys, on=list(how.by), how="left_semi"))
     rows = held(result)
+    stored = inputs.replaced
     changes = held(_changed_rows(table, stored, rows))
     audit(rows)
     if changes.isEmpty():
         return Written()
     stored = stored.join(changes.select(*table.grain), on=list(table.grain), how="left_semi")
-    version = lake.merge(table, changes, progress, _bound(table, changes, stored))
+    version = lake.merge(table, changes, progress, _bound(table, stored))
     return _counted(lake, table, version)
 
 
@@ -170,16 +170,12 @@ def _changed_rows(table: type[Table], stored: DataFrame, result: DataFrame) -> D
     )
 
 
-def _bound(table: type[Table], changes: DataFrame, stored: DataFrame) -> str:
-    """A predicate on the target's partitions that hold a row to be changed.
-
-    A row to be updated may lie in another partition than the row that replaces it.
-    """
+def _bound(table: type[Table], stored: DataFrame) -> str:
+    """A predicate on the target's partitions that hold a stored row to be changed."""
     if not table.partitioned_by:
         return "true"
-    day = table.partitioned_by[0]
-    days = [row[0] for row in changes.select(day).union(stored.select(day)).distinct().collect()]
-    return f"t.{day} IN ({', '.join(f'DATE{sql_values([value])}' for value in sorted(days))})"
+    found = stored.select(*table.partitioned_by).distinct().collect()
+    return partitions_predicate(table, [row[0] for row in found], alias="t")
 
 
 def _few_files(table: type[Table], frame: DataFrame) -> DataFrame:

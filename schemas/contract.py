@@ -128,6 +128,16 @@ def description(table: type[Table]) -> str:
     return " ".join(inspect.cleandoc(table.__doc__ or "").split())
 
 
+def is_by_date(table: type[Table]) -> bool:
+    """Whether the table's partitions are days, or months by their first day."""
+    return any(table.columns[name].type == DATE for name in table.partitioned_by)
+
+
+def has_large_partitions(table: type[Table]) -> bool:
+    """Whether a partition grows with the table, as those of a flag do."""
+    return any(table.columns[name].type == BOOLEAN for name in table.partitioned_by)
+
+
 def struct_type(table: type[Table]) -> T.StructType:
     """The table's Spark schema, with nullability and comments."""
     return T.StructType(

@@ -24,8 +24,9 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from jobs.commits import Progress
 from jobs.errors import SPARK_ERRORS
-from jobs.lake import Lake, Progress, nullable
+from jobs.lake import Lake, nullable
 from jobs.runner import STEPS, Run
 from jobs.session import SMALL_LANDING_BYTES, build_session, suit_to
 from jobs.settings import load_policy

@@ -12,7 +12,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs import runner
-from jobs.lake import Lake, Progress
+from jobs.commits import Progress
+from jobs.lake import Lake
 from jobs.landing import Landing
 from jobs.lease import Lease
 from jobs.ops import results_json

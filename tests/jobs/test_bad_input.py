@@ -13,14 +13,16 @@ from pathlib import Path
 import pytest
 from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from jobs import formats
+from jobs.commits import Progress
 from jobs.errors import LeaseHeld, UsageError, VersionMismatch
 from jobs.lake import Lake
 from jobs.landing import Landing
 from jobs.lease import Lease
 from jobs.settings import load_policy
-from schemas import web
+from schemas import social, web
 from tests.landing_files import COLUMNS, event, run_web, write_csv
 
 CANARY = "canary@example.com"
@@ -187,6 +189,43 @@ def test_a_lake_of_a_newer_version_or_other_columns_is_refused(
         lake.check_contract(web.DimUsers)
     assert refused.value.exit_code == 5
     spark.sql(f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('varve.lakeVersion' = '99')")
-    with pytest.raises(VersionMismatch, match="newer Varve"):
-        lake.check_contract(web.DimUsers)
+    for is_rebuilt in (False, True):
+        with pytest.raises(VersionMismatch, match="newer Varve"):
+            lake.check_contract(web.DimUsers, is_rebuilt=is_rebuilt)
     assert DeltaTable.isDeltaTable(spark, path)
+
+
+def test_a_table_of_other_columns_or_partitions_is_rebuilt_as_its_contract_says(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lake = Lake(spark, str(tmp_path / "lake"))
+    progress = Progress(policy="of today")
+    other = lake.empty(social.DimUser).drop("status").withColumn("age", F.lit(1))
+    other.write.format("delta").save(lake.path(social.DimUser))
+    with pytest.raises(VersionMismatch, match="status is missing; age is unknown"):
+        lake.check_contract(social.DimUser)
+    lake.check_contract(social.DimUser, is_rebuilt=True)
+    lake.replace(social.DimUser, lake.empty(social.DimUser), progress)
+    lake.check_contract(social.DimUser)
+    assert lake.progress(social.DimUser).policy == "of today"
+    lake.empty(social.DimContent).write.format("delta").save(lake.path(social.DimContent))
+    with pytest.raises(VersionMismatch, match="partitioned by nothing"):
+        lake.check_contract(social.DimContent)
+    # Killed here, the next run rebuilds: nothing is consumed.
+    lake._create_anew(social.DimContent)
+    lake.check_contract(social.DimContent)
+    assert lake.progress(social.DimContent).policy == ""
+    assert lake.progress(social.DimContent).inputs == {}
+
+
+def test_a_raw_table_takes_a_column_that_its_contract_has_gained(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lake = Lake(spark, str(tmp_path / "lake"))
+    narrow = lake.empty(web.RawEvents).drop("referrer")
+    narrow.write.format("delta").partitionBy("load_id").save(lake.path(web.RawEvents))
+    lake.widen(web.RawEvents)
+    assert lake.read(web.RawEvents).columns == list(web.RawEvents.columns)
+    version = lake.version(web.RawEvents)
+    lake.widen(web.RawEvents)
+    assert lake.version(web.RawEvents) == version

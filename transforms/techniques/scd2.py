@@ -73,6 +73,60 @@ def history(
     )
 
 
+def touched(
+    changes: DataFrame, since: DataFrame, *, keys: Sequence[str], sequence: str
+) -> DataFrame:
+    """One row per key that ``changes`` names: its keys and ``is_late``.
+
+    ``changes`` are the rows that came (``change`` = 1) or went (-1); ``since`` holds
+    at least all rows there are now from the first of them on. ``is_late`` is false
+    where every row that came is after all others of its key: then only the version
+    that was open, and what follows it, can differ.
+    """
+    told = changes.groupBy(*keys).agg(
+        F.min(sequence).alias("__first"),
+        F.count_if(F.col("change") == 1).alias("__came"),
+        F.count_if(F.col("change") == -1).alias("__went"),
+    )
+    there = (
+        since.join(F.broadcast(told.select(*keys, "__first")), on=list(keys), how="inner")
+        .where(F.col(sequence) >= F.col("__first"))
+        .groupBy(*keys)
+        .agg(F.count("*").alias("__there"))
+    )
+    is_last = (F.col("__went") == 0) & F.col("__there").eqNullSafe(F.col("__came"))
+    return told.join(there, on=list(keys), how="left").select(*keys, (~is_last).alias("is_late"))
+
+
+def replayed(
+    touched: DataFrame,
+    changes: DataFrame,
+    stored: DataFrame,
+    staged: DataFrame,
+    *,
+    keys: Sequence[str],
+    sequence: str,
+) -> DataFrame:
+    """The changes whose `history` is all that can differ of the touched keys'.
+
+    Of a late key all that is in ``staged``. Of another what came, and before it the
+    open version in ``stored`` as a change at its valid_from, which is alike to all
+    changes that it was made of: neither its past nor ``staged`` is read.
+    Has the columns of ``staged``; those that ``stored`` lacks are NULL.
+    """
+    late = F.broadcast(touched.where("is_late").select(*keys))
+    in_order = F.broadcast(touched.where("NOT is_late").select(*keys))
+    open_versions = stored.where("is_current").withColumn(sequence, F.col("valid_from"))
+    told = open_versions.select(*[name for name in staged.columns if name in open_versions.columns])
+    came = changes.where("change = 1").select(*staged.columns)
+    return (
+        came.unionByName(told, allowMissingColumns=True)
+        .join(in_order, on=list(keys), how="left_semi")
+        .select(*staged.columns)
+        .unionByName(staged.join(late, on=list(keys), how="left_semi").select(*staged.columns))
+    )
+
+
 def version_id(keys: Sequence[str]) -> Column:
     """The surrogate key of a version: a hash of its keys and valid_from."""
     texts = [F.col(key).cast("string") for key in keys]
