@@ -14,6 +14,7 @@ from jobs.step import (
     Reconciliation,
     ReplaceAll,
     ReplaceDays,
+    Replay,
     Step,
     Touched,
     TouchedKeys,
@@ -129,7 +130,7 @@ STEPS = (
     Step(
         DimUser,
         core.dim_user,
-        reads=(Keys(StgUsers, by="user_id"),),
+        reads=(Replay(StgUsers, at="updated_at"),),
         write=MergeKeys(by=("user_id",)),
         audits=(Reconciliation("versions_do_not_overlap", _user_versions_overlap),),
         is_large=True,

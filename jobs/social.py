@@ -13,6 +13,7 @@ from jobs.step import (
     Related,
     ReplaceAll,
     ReplaceDays,
+    Replay,
     Step,
     Touched,
     Transform,
@@ -143,12 +144,11 @@ STEPS = (
     Step(
         DimUser,
         core.dim_user,
-        reads=(Keys(StgUsers, by="user_id"), Keys(UserSpans, by="user_id")),
+        reads=(Replay(StgUsers, at="updated_at"), Keys(UserSpans, by="user_id")),
         write=MergeKeys(
             by=("user_id",),
             touched=Touched(
-                core.touched_users,
-                reads=(Changes(StgUsers), Changes(UserSpans), Whole(DimUser)),
+                core.users_active_or_churned, reads=(Changes(UserSpans), Whole(DimUser))
             ),
         ),
         is_large=True,
@@ -156,7 +156,7 @@ STEPS = (
     Step(
         DimContent,
         core.dim_content,
-        reads=(Keys(StgContents, by="content_id"),),
+        reads=(Replay(StgContents, at="updated_at"),),
         write=MergeKeys(by=("content_id",)),
         is_large=True,
     ),

@@ -97,6 +97,7 @@ class DimUser(_Versions):
     valid_to = _TO
     is_current = _CURRENT
     grain = ("user_id", "valid_from")
+    partitioned_by = ("is_current",)
     skipping = ("user_id", "valid_from")
 
 
@@ -118,6 +119,7 @@ class UserIdentityMap(_Versions):
     valid_to = _TO
     is_current = _CURRENT
     grain = ("identity_type", "identity_value", "valid_from")
+    partitioned_by = ("is_current",)
     skipping = ("identity_type", "identity_value")
 
 

@@ -42,6 +42,7 @@ class _Versions(_Core):
     valid_from = Column(TIMESTAMP, "Valid from, inclusive.", required=True)
     valid_to = Column(TIMESTAMP, "Valid to, exclusive; NULL for the current version.")
     is_current = Column(BOOLEAN, "valid_to IS NULL.", required=True)
+    partitioned_by = ("is_current",)
     checks = (Check("begins_before_it_ends", "valid_to IS NULL OR valid_from < valid_to"),)
 
 

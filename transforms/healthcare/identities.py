@@ -109,9 +109,11 @@ def map_of_touched(
     def naming(rows: DataFrame, column: str, values: DataFrame) -> DataFrame:
         return rows.join(values, on=F.col(column) == F.col("identity_value"), how="left_semi")
 
+    # A session may name two of them; these columns are all that the map reads of it.
+    told = latest_sessions.select("session_id", "started_at", LOGIN, DEVICE)
     sessions, appointments = (
         naming(rows, LOGIN, logins).unionByName(naming(rows, DEVICE, devices))
-        for rows in (latest_sessions, latest_appointments)
+        for rows in (told, latest_appointments)
     )
     merges = naming(stg_account_merges, "from_user_id", logins).unionByName(
         naming(stg_account_merges, "into_user_id", logins)

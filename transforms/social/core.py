@@ -164,14 +164,13 @@ def _churned(last_active_date: Column, as_of: date) -> Column:
     return F.when(F.last_day(next_month) <= F.lit(as_of), next_month)
 
 
-def touched_users(
-    user_changes: DataFrame, span_changes: DataFrame, dim_user: DataFrame, *, as_of: date
+def users_active_or_churned(
+    span_changes: DataFrame, dim_user: DataFrame, *, as_of: date
 ) -> DataFrame:
-    """Distinct user_id whose rows of dim_user can differ after these changes, or by ``as_of``."""
+    """Distinct user_id whose current version can differ by these changes, or by ``as_of``."""
     churned = _churned(F.col("last_active_date"), as_of)
     aged = dim_user.where(F.col("is_current") & ~churned.eqNullSafe(F.col("churned_date")))
-    named = user_changes.select("user_id").union(span_changes.select("user_id"))
-    return named.union(aged.select("user_id")).distinct()
+    return span_changes.select("user_id").union(aged.select("user_id")).distinct()
 
 
 def dim_content(stg_contents: DataFrame) -> DataFrame:
