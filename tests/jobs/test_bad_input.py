@@ -222,10 +222,18 @@ def test_a_raw_table_takes_a_column_that_its_contract_has_gained(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     lake = Lake(spark, str(tmp_path / "lake"))
-    narrow = lake.empty(web.RawEvents).drop("referrer")
+    narrow = lake.empty(web.RawEvents).drop("referrer").withColumn("dropped", F.lit("x"))
     narrow.write.format("delta").partitionBy("load_id").save(lake.path(web.RawEvents))
+    with pytest.raises(VersionMismatch, match="referrer is missing"):
+        lake.check_contract(web.RawEvents)
     lake.widen(web.RawEvents)
-    assert lake.read(web.RawEvents).columns == list(web.RawEvents.columns)
+    lake.check_contract(web.RawEvents)
     version = lake.version(web.RawEvents)
     lake.widen(web.RawEvents)
     assert lake.version(web.RawEvents) == version
+    landing = tmp_path / "landing"
+    write_csv(landing / "web/events/a.csv", [event("u", "2025-03-01T10:00:00Z", referrer="r")])
+    Landing(lake, str(landing)).load(
+        web.Events, web.RawEvents, "r", datetime(2025, 3, 1, tzinfo=UTC)
+    )
+    assert [row.referrer for row in lake.read(web.RawEvents).collect()] == ["r"]
