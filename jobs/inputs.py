@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from jobs.commits import Commit
 from jobs.lake import Lake, held, row_hash
-from jobs.predicates import days_predicate, partitions_predicate
+from jobs.predicates import days_predicate, from_day_on, partitions_predicate
 from jobs.step import (
     Carried,
     Changes,
@@ -155,7 +155,7 @@ class Inputs:
             )
         if isinstance(read, Since):
             first = self.first_touched_day - timedelta(days=read.before)
-            return stored.where(f"{table.partitioned_by[0]} >= DATE'{first}'")
+            return stored.where(from_day_on(table, first))
         raise TypeError(f"unknown read {read!r}")
 
     # -- what is touched -----------------------------------------------------------
@@ -210,7 +210,7 @@ class Inputs:
 
     def _touched_of_replay(self, read: Replay) -> DataFrame:
         first = min(self._values(read.table, read.table.partitioned_by[0]), default=date.max)
-        since = self.lake.read(read.table).where(f"{read.table.partitioned_by[0]} >= DATE'{first}'")
+        since = self.lake.read(read.table).where(from_day_on(read.table, first))
         told = scd2.touched(self.changes(read.table), since, keys=self._by, sequence=read.at)
         if not self.step.touched:
             return told

@@ -22,7 +22,7 @@ from pyspark.sql import types as T
 
 from jobs.commits import Commit, Progress, commit_of
 from jobs.errors import VersionMismatch
-from jobs.predicates import sql_values
+from jobs.predicates import sql_text
 from jobs.storage import Storage, local_path
 from schemas.contract import (
     Layer,
@@ -171,7 +171,7 @@ class Lake:
             return
         stored = self.spark.read.format("delta").load(self.path(table)).schema.fieldNames()
         lacking = [
-            f"`{name}` {column.type.simpleString()} COMMENT {sql_values([column.meaning])}"
+            f"`{name}` {column.type.simpleString()} COMMENT {sql_text(column.meaning)}"
             for name, column in table.columns.items()
             if name not in stored
         ]
@@ -217,13 +217,13 @@ class Lake:
     ) -> int:
         """Overwrite the table, or the rows that ``where`` selects; the new version.
 
-        Overwritten as a whole, it takes its contract's form. No row replaced by no row
-        is a commit too: it carries the progress.
+        Rebuilt (``progress.full``), it takes its contract's form. No row replaced by no
+        row is a commit too: it carries the progress.
         """
         fresh = self.version(table) is None
         if fresh:
             self.create(table)
-        elif where is None and self._mismatch(table):
+        elif progress.full and self._mismatch(table):
             self._create_anew(table)
         before = self.version(table)
         writer = self._conform(table, frame).write.format("delta").mode("overwrite")

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
+from datetime import date
 
 from schemas.contract import Table, is_by_date
 
 
-def sql_values(values: Iterable[object]) -> str:
-    """Dates, numbers or text as the inside of a SQL IN list."""
-    texts = []
-    for value in values:
-        if isinstance(value, int):
-            texts.append(str(value))
-        else:
-            texts.append("'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'")
-    return ", ".join(texts)
+def sql_text(value: object) -> str:
+    """A day or a text as a SQL literal."""
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def days_predicate(column: str, days: Sequence[object]) -> str:
     """A predicate that selects the days, NULL-free; FALSE for none."""
     if not days:
         return "false"
-    listed = ", ".join(f"DATE{sql_values([day])}" for day in sorted(map(str, days)))
+    listed = ", ".join(f"DATE{sql_text(day)}" for day in sorted(map(str, days)))
     return f"{column} IN ({listed})"
+
+
+def from_day_on(table: type[Table], day: date) -> str:
+    """A predicate that selects the partitions of a table by day from ``day`` on."""
+    return f"{table.partitioned_by[0]} >= DATE'{day}'"
 
 
 def partitions_predicate(

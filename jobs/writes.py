@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from jobs.commits import Progress
 from jobs.inputs import Inputs
 from jobs.lake import Lake, held, row_hash
-from jobs.predicates import days_predicate, partitions_predicate
+from jobs.predicates import days_predicate, from_day_on, partitions_predicate
 from jobs.step import MergeKeys, ReplaceAll, ReplaceDays, ReplaceKeysInDays, Step
 from schemas.contract import Table
 
@@ -120,7 +120,7 @@ def _replace_keys_in_days(
     table = step.output
     day = table.partitioned_by[0]
     keys = F.broadcast(inputs.touched_keys)
-    stored = lake.read(table).where(f"{day} >= DATE'{inputs.first_touched_day}'")
+    stored = lake.read(table).where(from_day_on(table, inputs.first_touched_day))
     rows = held(result)
     theirs = stored.join(keys, on=list(how.by), how="left_semi")
     changed = _changed_rows(table, theirs, rows).select(day).distinct()

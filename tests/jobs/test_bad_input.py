@@ -199,7 +199,7 @@ def test_a_table_of_other_columns_or_partitions_is_rebuilt_as_its_contract_says(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     lake = Lake(spark, str(tmp_path / "lake"))
-    progress = Progress(policy="of today")
+    progress = Progress(policy="of today", full=True)
     other = lake.empty(social.DimUser).drop("status").withColumn("age", F.lit(1))
     other.write.format("delta").save(lake.path(social.DimUser))
     with pytest.raises(VersionMismatch, match="status is missing; age is unknown"):

@@ -99,7 +99,7 @@ def touched(
 
 
 def replayed(
-    touched: DataFrame,
+    touched_keys: DataFrame,
     changes: DataFrame,
     stored: DataFrame,
     staged: DataFrame,
@@ -112,18 +112,17 @@ def replayed(
     Of a late key all that is in ``staged``. Of another what came, and before it the
     open version in ``stored`` as a change at its valid_from, which is alike to all
     changes that it was made of: neither its past nor ``staged`` is read.
-    Has the columns of ``staged``; those that ``stored`` lacks are NULL.
+    ``touched_keys`` is `touched`. Has the columns of ``staged``; those that ``stored``
+    lacks are NULL.
     """
-    late = F.broadcast(touched.where("is_late").select(*keys))
-    in_order = F.broadcast(touched.where("NOT is_late").select(*keys))
+    late = F.broadcast(touched_keys.where("is_late"))
+    in_order = F.broadcast(touched_keys.where("NOT is_late"))
     open_versions = stored.where("is_current").withColumn(sequence, F.col("valid_from"))
     told = open_versions.select(*[name for name in staged.columns if name in open_versions.columns])
-    came = changes.where("change = 1").select(*staged.columns)
-    return (
-        came.unionByName(told, allowMissingColumns=True)
-        .join(in_order, on=list(keys), how="left_semi")
-        .select(*staged.columns)
-        .unionByName(staged.join(late, on=list(keys), how="left_semi").select(*staged.columns))
+    came = changes.where("change = 1").drop("change")
+    continued = came.unionByName(told, allowMissingColumns=True)
+    return continued.join(in_order, on=list(keys), how="left_semi").unionByName(
+        staged.join(late, on=list(keys), how="left_semi")
     )
 
 
