@@ -15,6 +15,11 @@ setup(
     packages=[
         "conf",
         "jobs",
+        "jobs.demo",
+        "jobs.engine",
+        "jobs.lake",
+        "jobs.landing",
+        "jobs.systems",
         "schemas",
         "transforms",
         "transforms.healthcare",

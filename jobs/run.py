@@ -18,14 +18,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import typer
 from rich.console import Console
 
-from jobs import ops, telling
+from jobs import telling
+from jobs.engine import ops
+from jobs.engine.runner import Run, chosen_systems
 from jobs.errors import SPARK_ERRORS, StepFailed, UsageError, VarveError
-from jobs.lake import Lake
-from jobs.landing import Landing
+from jobs.lake.tables import Lake
+from jobs.landing.ledger import Landing
 from jobs.lease import Lease
-from jobs.runner import Run, RunResult, chosen_systems
 from jobs.session import build_session, under_spark_submit
-from jobs.settings import Policy, load_policy
+from jobs.settings import load_policy
 
 app = typer.Typer(
     help="Varve lays down a company's analytics day by day, as Delta tables.",
@@ -71,28 +72,12 @@ def run(
     teller = telling.Teller(quiet=quiet, json_logs=json_logs)
     with _lake(lake, log_level, teller) as opened, Lease(opened.storage, opened.root):
         folder = Landing(opened, landing)
-        result = execute(opened, folder, policy, names, day, teller, full_refresh)
+        with teller.progress() as report:
+            result = Run(opened, policy, names, day, full_refresh, report).execute(folder)
     if results is not None:
         results.write_text(ops.results_json(result), encoding="utf-8")
     teller.summary(result)
     raise typer.Exit(result.exit_code)
-
-
-def execute(
-    lake: Lake,
-    landing: Landing,
-    policy: Policy,
-    systems: tuple[str, ...],
-    as_of: date,
-    teller: telling.Teller,
-    full_refresh: bool = False,
-) -> RunResult:
-    """One run, told as it goes; leaves run_results.json in the lake."""
-    with teller.progress() as report:
-        result = Run(lake, policy, systems, as_of, full_refresh, report).execute(landing)
-    text = ops.results_json(result)
-    lake.storage.write_text(ops.results_path(lake, result.run_id), text)
-    return result
 
 
 @app.command()
@@ -162,7 +147,12 @@ def demo(
     log_level: LogLevel = "OFF",
 ) -> None:
     """Make sample files, load the first week in one run and the rest day by day."""
-    from jobs.demo import prepare_folder, run_demo
+    try:
+        from jobs.demo.days import prepare_folder, run_demo
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "the demo is not part of what is shipped to a cluster. Run it from a clone: make demo."
+        ) from error
 
     prepare_folder(folder)
     teller = telling.Teller()

@@ -20,8 +20,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import crawleruseragents
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from jobs.engine.step import GIVEN_BY_THE_RUN, Step
 from jobs.errors import UsageError
-from jobs.step import GIVEN_BY_THE_RUN, Step
 
 DEFAULTS = "policy.toml"
 

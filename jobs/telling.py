@@ -13,11 +13,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Grid
 
+from jobs.engine.inputs import Plan
+from jobs.engine.results import RunResult
+from jobs.engine.step import Step
 from jobs.errors import UsageError
-from jobs.formats import LandedFile
-from jobs.inputs import Plan
-from jobs.runner import STEPS, RunResult
-from jobs.step import Step
+from jobs.landing.formats import LandedFile
+from jobs.systems import STEPS
 from schemas.catalog import find_tables
 from schemas.contract import Table, description, qualified_name, table_name
 
@@ -52,7 +53,7 @@ class Teller:
     def summary(self, result: RunResult) -> None:
         """What the run did: a table for people, an event for schedulers."""
         if self.json_logs:
-            from jobs.ops import results_json
+            from jobs.engine.ops import results_json
 
             self.event("run", **json.loads(results_json(result)))
             return

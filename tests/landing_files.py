@@ -8,10 +8,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from jobs import sample_healthcare, sample_social, sample_web
-from jobs.lake import Lake
-from jobs.landing import Landing
-from jobs.runner import Run, RunResult
+from jobs.demo import sample_healthcare, sample_social, sample_web
+from jobs.engine.results import RunResult
+from jobs.engine.runner import Run
+from jobs.lake.tables import Lake
+from jobs.landing.ledger import Landing
 from jobs.settings import Policy, load_policy
 from schemas.catalog import SYSTEMS
 from schemas.contract import Layer, qualified_name

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from jobs.sample_web import SampleFile
+from jobs.demo.sample_web import SampleFile
 
 BUILD_HEAD = """\
 | events | Varve | DuckDB | ratio | peak of the driver | slowest steps |

@@ -24,9 +24,10 @@ from typing import Any
 
 import psutil
 
-from jobs.lake import Lake
-from jobs.landing import Landing
-from jobs.runner import Run, RunResult
+from jobs.engine.results import RunResult
+from jobs.engine.runner import Run
+from jobs.lake.tables import Lake
+from jobs.landing.ledger import Landing
 from jobs.session import build_session
 from jobs.settings import load_policy
 from schemas.contract import table_name

@@ -24,12 +24,13 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.commits import Progress
+from jobs.engine.runner import Run
 from jobs.errors import SPARK_ERRORS
-from jobs.lake import Lake, nullable
-from jobs.runner import STEPS, Run
+from jobs.lake.commits import Progress
+from jobs.lake.tables import Lake, nullable
 from jobs.session import SMALL_LANDING_BYTES, build_session, suit_to
 from jobs.settings import load_policy
+from jobs.systems import STEPS
 from schemas.contract import struct_type
 from schemas.healthcare import DimUser
 from schemas.healthcare_landing import RawUsers, StgUsers

@@ -20,7 +20,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import sample_social
+from jobs.demo import sample_social
 from jobs.session import SMALL_LANDING_BYTES, build_session, suit_to
 from tests.bench.measured import (
     BUILD_HEAD,

@@ -14,7 +14,7 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-from jobs import sample_web
+from jobs.demo import sample_web
 from tests.bench.measured import (
     BUILD_HEAD,
     DAYS_HEAD,

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs import sample_healthcare, sample_social
-from jobs.lake import Lake
+from jobs.demo import sample_healthcare, sample_social
+from jobs.lake.tables import Lake
 from tests.jobs.bad_bookings import write_bad_bookings
 from tests.jobs.bad_community import write_bad_community
 from tests.landing_files import event, run_system, run_web, write_csv

@@ -11,15 +11,17 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import runner
-from jobs.commits import Progress
-from jobs.lake import Lake
-from jobs.landing import Landing
+from jobs.engine import runner
+from jobs.engine.ops import results_json
+from jobs.engine.results import RunResult, StepResult
+from jobs.engine.runner import Run
+from jobs.engine.step import Reconciliation, Transform
+from jobs.lake.commits import Progress
+from jobs.lake.tables import Lake
+from jobs.landing.ledger import Landing
 from jobs.lease import Lease
-from jobs.ops import results_json
-from jobs.runner import Run, RunResult
 from jobs.settings import load_policy
-from jobs.step import Reconciliation, Transform
+from jobs.systems import STEPS
 from schemas import healthcare
 from schemas.contract import table_name
 from schemas.healthcare_landing import QUARANTINES, STAGED
@@ -131,9 +133,9 @@ def run_with(
     """A run in which dim_provider is due, with the step for it changed."""
     steps = [
         replace(step, **changes) if step.output is healthcare.DimProvider else step
-        for step in runner.STEPS["healthcare"]
+        for step in STEPS["healthcare"]
     ]
-    monkeypatch.setitem(runner.STEPS, "healthcare", tuple(steps))
+    monkeypatch.setitem(STEPS, "healthcare", tuple(steps))
     file = own.landing / f"healthcare/providers/{number}.csv"
     write_csv(
         file, [{"provider_id": f"v{number}", "updated_at": NOON}], ["provider_id", "updated_at"]
@@ -142,7 +144,7 @@ def run_with(
     return run.execute(Landing(own.lake, str(own.landing)))
 
 
-def the_step(result: RunResult) -> runner.StepResult:
+def the_step(result: RunResult) -> StepResult:
     return next(s for s in result.steps if s.step.output is healthcare.DimProvider)
 
 

@@ -15,11 +15,11 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from jobs import formats
-from jobs.commits import Progress
 from jobs.errors import LeaseHeld, UsageError, VersionMismatch
-from jobs.lake import Lake
-from jobs.landing import Landing
+from jobs.lake.commits import Progress
+from jobs.lake.tables import Lake
+from jobs.landing import formats
+from jobs.landing.ledger import Landing
 from jobs.lease import Lease
 from jobs.settings import load_policy
 from schemas import social, web
@@ -103,7 +103,7 @@ def faulty(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tup
     (events / "malformed.csv").write_text(text)
     lake = Lake(spark, str(folder / "lake"))
     result = run_web(lake, folder / "landing", date(2025, 3, 1))
-    from jobs.ops import results_json
+    from jobs.engine.ops import results_json
 
     return lake, json.loads(results_json(result))
 

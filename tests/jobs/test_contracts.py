@@ -10,10 +10,10 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
-from jobs.lake import nullable, shape
-from jobs.runner import STEPS
+from jobs.engine.step import AddToDays, Step, bind
+from jobs.lake.tables import nullable, shape
 from jobs.settings import load_policy, system_settings
-from jobs.step import AddToDays, Step, bind
+from jobs.systems import STEPS
 from schemas.catalog import ALL_TABLES, SYSTEMS
 from schemas.contract import Privacy, Table, description, grain_sentence, struct_type
 

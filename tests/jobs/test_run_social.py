@@ -9,8 +9,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from jobs.lake import Lake
-from jobs.ops import results_json
+from jobs.engine.ops import results_json
+from jobs.lake.tables import Lake
 from schemas import social
 from schemas.contract import table_name
 from schemas.ops import Releases

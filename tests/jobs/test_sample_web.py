@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.sample_web import (
+from jobs.demo.sample_web import (
     EVENTS_PER_USER_PER_DAY,
     SampleFile,
     users_for,
@@ -152,7 +152,7 @@ def test_same_seed_same_bytes_whatever_python_hashes_by(tmp_path: Path) -> None:
     landed(tmp_path / "here")
     script = (
         "import sys; from datetime import date; from pathlib import Path;"
-        "from jobs.sample_web import write_landing;"
+        "from jobs.demo.sample_web import write_landing;"
         "list(write_landing(Path(sys.argv[1]), users=300, days=12, start=date(2024, 12, 28),"
         " seed=11))"
     )

@@ -16,8 +16,8 @@ import pyspark
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs import sample_web
-from jobs.lake import Lake
+from jobs.demo import sample_web
+from jobs.lake.tables import Lake
 from jobs.package import package
 from tests.landing_files import contents, run_web
 

@@ -10,8 +10,8 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import Row, SparkSession
 
-from jobs import sample_healthcare
-from jobs.lake import Lake
+from jobs.demo import sample_healthcare
+from jobs.lake.tables import Lake
 from schemas import healthcare
 from schemas.contract import Table, table_name
 from tests.proof.followed import assert_same, followed_lake

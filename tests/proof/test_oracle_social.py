@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs import sample_social
-from jobs.lake import Lake
+from jobs.demo import sample_social
+from jobs.lake.tables import Lake
 from schemas import social
 from schemas.contract import Table, table_name
 from tests.landing_files import run_system

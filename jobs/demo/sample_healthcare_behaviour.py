@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
-from jobs.sample_delivery import Row
-from jobs.sample_web_behaviour import AGENTS, day_random
+from jobs.demo.sample_delivery import Row
+from jobs.demo.sample_web_behaviour import AGENTS, day_random
 
 COLUMNS = {
     "users": (

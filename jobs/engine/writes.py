@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.commits import Progress
-from jobs.inputs import Inputs
-from jobs.lake import Lake, held, row_hash
-from jobs.predicates import days_predicate, from_day_on, partitions_predicate
-from jobs.step import MergeKeys, ReplaceAll, ReplaceDays, ReplaceKeysInDays, Step
+from jobs.engine.inputs import Inputs
+from jobs.engine.step import MergeKeys, ReplaceAll, ReplaceDays, ReplaceKeysInDays, Step
+from jobs.lake.commits import Progress
+from jobs.lake.predicates import days_predicate, from_day_on, partitions_predicate
+from jobs.lake.tables import Lake, held, row_hash
 from schemas.contract import Table
 
 Audit = Callable[[DataFrame], None]

@@ -8,13 +8,13 @@ from collections import defaultdict
 from datetime import date, timedelta
 from pathlib import Path
 
-from jobs import sample_healthcare, sample_social, sample_web
+from jobs.demo import sample_healthcare, sample_social, sample_web
+from jobs.demo.sample_web import SampleFile
+from jobs.engine.runner import Run
 from jobs.errors import UsageError
-from jobs.lake import Lake
-from jobs.landing import Landing
+from jobs.lake.tables import Lake
+from jobs.landing.ledger import Landing
 from jobs.lease import Lease
-from jobs.run import execute
-from jobs.sample_web import SampleFile
 from jobs.settings import load_policy
 from jobs.telling import Teller
 from schemas.catalog import SYSTEMS
@@ -72,10 +72,9 @@ def run_demo(
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(file.path, place)
         as_of = max(run_days)
-        with Lease(lake.storage, lake.root):
-            result = execute(
-                lake, Landing(lake, str(landing)), policy, tuple(SYSTEMS), as_of, teller
-            )
+        with Lease(lake.storage, lake.root), teller.progress() as report:
+            run = Run(lake, policy, tuple(SYSTEMS), as_of, report=report)
+            result = run.execute(Landing(lake, str(landing)))
         if result.exit_code:
             teller.summary(result)
             raise SystemExit(result.exit_code)

@@ -10,9 +10,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 
-from jobs.sample_delivery import Row, SourceFiles, write_days
-from jobs.sample_healthcare_behaviour import COLUMNS, Bookings
-from jobs.sample_web import SampleFile
+from jobs.demo.sample_delivery import Row, SourceFiles, write_days
+from jobs.demo.sample_healthcare_behaviour import COLUMNS, Bookings
+from jobs.demo.sample_web import SampleFile
 
 UNKNOWN_STATUS, BAD_AMOUNT = "unknown_status", "bad_amount"
 

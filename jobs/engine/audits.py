@@ -13,9 +13,9 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.engine.inputs import Inputs
+from jobs.engine.step import Step
 from jobs.errors import AuditBlocked
-from jobs.inputs import Inputs
-from jobs.step import Step
 from schemas.contract import qualified_name, table_name
 
 Findings = dict[str, int]

@@ -5,76 +5,31 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from pyspark.errors import PySparkException
 
-from jobs import healthcare, ops, social, web
-from jobs.audits import Findings, audit
-from jobs.commits import Progress
+from jobs.engine import ops
+from jobs.engine.audits import Findings, audit
+from jobs.engine.inputs import Inputs, Plan, plan_step
+from jobs.engine.results import RunResult, StepResult
+from jobs.engine.staging import has_due_rows, run_staging
+from jobs.engine.step import AddToDays, Step, bind, settings_of
+from jobs.engine.writes import Written, write
 from jobs.errors import SPARK_ERRORS, AuditBlocked, StepFailed, UsageError
-from jobs.inputs import Inputs, Plan, plan_step
-from jobs.lake import Lake
-from jobs.landing import Landing, Load
-from jobs.quality import has_due_rows, run_staging
+from jobs.lake.commits import Progress
+from jobs.lake.tables import Lake
+from jobs.landing.ledger import Landing
 from jobs.session import suit_to
 from jobs.settings import Policy, fingerprint, system_settings
-from jobs.step import AddToDays, Step, bind, settings_of
-from jobs.writes import Written, write
+from jobs.systems import STEPS
 from schemas.catalog import SYSTEMS
 from schemas.contract import Table, qualified_name
 
-STEPS: dict[str, tuple[Step, ...]] = {
-    "web": web.STEPS,
-    "healthcare": healthcare.STEPS,
-    "social": social.STEPS,
-}
-
 # Planning a step keeps one driver thread busy and leaves the others idle.
 STEPS_SIDE_BY_SIDE = 3
-
-
-@dataclass
-class StepResult:
-    """What a step did. ``outcome``: written, unchanged, skipped, failed, blocked, not_run."""
-
-    step: Step
-    outcome: str
-    mode: str
-    reason: str
-    seconds: float = 0.0
-    rows_in: int = 0
-    written: Written = field(default_factory=Written)
-    audits: Findings = field(default_factory=dict)
-    error: str | None = None
-
-
-@dataclass
-class RunResult:
-    """What a run did."""
-
-    run_id: str
-    started_at: datetime
-    as_of: date
-    systems: tuple[str, ...]
-    loads: list[Load] = field(default_factory=list)
-    steps: list[StepResult] = field(default_factory=list)
-    release_id: int | None = None
-    seconds: float = 0.0
-    notices: list[str] = field(default_factory=list)
-
-    @property
-    def exit_code(self) -> int:
-        outcomes = {step.outcome for step in self.steps}
-        if "failed" in outcomes:
-            return StepFailed.exit_code
-        return AuditBlocked.exit_code if "blocked" in outcomes else 0
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.loads) or any(s.outcome != "skipped" for s in self.steps)
 
 
 Report = Callable[[str], None]
@@ -130,6 +85,7 @@ class Run:
         self.result.seconds = time.monotonic() - started
         if self.result.changed:
             ops.record(self.lake, self.result)
+        ops.leave_results(self.lake, self.result)
         return self.result
 
     def plans(self) -> list[Plan]:

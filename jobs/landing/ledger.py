@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 
 from pyspark.sql import functions as F
 
-from jobs import formats
-from jobs.commits import Progress
 from jobs.errors import SPARK_ERRORS, UsageError
-from jobs.formats import LandedFile
-from jobs.lake import Lake
+from jobs.lake.commits import Progress
+from jobs.lake.tables import Lake
+from jobs.landing import formats
+from jobs.landing.formats import LandedFile
 from schemas.catalog import SYSTEMS
 from schemas.contract import Source, Table, table_name
 from schemas.ops import LandedFiles

@@ -10,9 +10,9 @@ from datetime import date
 from pathlib import Path
 from random import Random
 
-from jobs.sample_delivery import Row, SourceFiles, write_days
-from jobs.sample_social_behaviour import COLUMNS, Community
-from jobs.sample_web import SampleFile
+from jobs.demo.sample_delivery import Row, SourceFiles, write_days
+from jobs.demo.sample_social_behaviour import COLUMNS, Community
+from jobs.demo.sample_web import SampleFile
 
 NOBODY, NEGATIVE_COST, BAD_MONEY = "nobody", "negative_cost", "bad_money"
 

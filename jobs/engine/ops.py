@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyspark.sql import functions as F
 
-from jobs.commits import Progress
-from jobs.lake import Lake
+from jobs.engine.results import RunResult
+from jobs.lake.commits import Progress
+from jobs.lake.tables import Lake
 from schemas.catalog import ALL_TABLES, SYSTEMS
 from schemas.contract import Layer, Table, qualified_name, struct_type, table_name
 from schemas.ops import Audits, Releases, Runs
-
-if TYPE_CHECKING:
-    from jobs.runner import RunResult
 
 
 def last_as_of(lake: Lake) -> date | None:
@@ -157,5 +155,7 @@ def results_json(result: RunResult) -> str:
     )
 
 
-def results_path(lake: Lake, run_id: str) -> str:
-    return f"{lake.root}/{Layer.OPS.value}/run_results/{run_id}.json"
+def leave_results(lake: Lake, result: RunResult) -> None:
+    """Write the run's results into the lake, whether or not it changed anything."""
+    folder = f"{lake.root}/{Layer.OPS.value}/run_results"
+    lake.storage.write_text(f"{folder}/{result.run_id}.json", results_json(result))

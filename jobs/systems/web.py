@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.step import (
+from jobs.engine.step import (
     AddToDays,
     Carried,
     Changes,

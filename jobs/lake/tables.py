@@ -20,9 +20,9 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from jobs.commits import Commit, Progress, commit_of
 from jobs.errors import VersionMismatch
-from jobs.predicates import sql_text
+from jobs.lake.commits import Commit, Progress, commit_of
+from jobs.lake.predicates import sql_text
 from jobs.storage import Storage, local_path
 from schemas.contract import (
     Layer,

@@ -16,8 +16,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 
-from jobs.sample_web import SampleFile, open_text
-from jobs.sample_web_behaviour import day_random
+from jobs.demo.sample_web import SampleFile, open_text
+from jobs.demo.sample_web_behaviour import day_random
 
 Row = dict[str, str]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame
 
-from jobs.step import (
+from jobs.engine.step import (
     AddToDays,
     Changes,
     Days,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
-from jobs.sample_delivery import Row
-from jobs.sample_web_behaviour import day_random
+from jobs.demo.sample_delivery import Row
+from jobs.demo.sample_web_behaviour import day_random
 
 COLUMNS = {
     "users": ("user_id", "status", "name", "email", "phone", "created_at", "updated_at"),

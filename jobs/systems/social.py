@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.step import (
+from jobs.engine.step import (
     AddToDays,
     Changes,
     Days,

@@ -15,12 +15,12 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.commits import Progress
-from jobs.inputs import Inputs
-from jobs.lake import Lake, held, nullable, row_hash
-from jobs.predicates import days_predicate
-from jobs.step import AddToDays, Step, bind
-from jobs.writes import Written
+from jobs.engine.inputs import Inputs
+from jobs.engine.step import AddToDays, Step, bind
+from jobs.engine.writes import Written
+from jobs.lake.commits import Progress
+from jobs.lake.predicates import days_predicate
+from jobs.lake.tables import Lake, held, nullable, row_hash
 from schemas.contract import Table, struct_type
 
 IN_FUTURE = "in_future"

@@ -20,7 +20,7 @@ from math import ceil
 from pathlib import Path
 from typing import TextIO
 
-from jobs.sample_web_behaviour import (
+from jobs.demo.sample_web_behaviour import (
     AGENTS,
     BOTS,
     DAY_MS,

@@ -16,10 +16,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.commits import Commit
-from jobs.lake import Lake, held, row_hash
-from jobs.predicates import days_predicate, from_day_on, partitions_predicate
-from jobs.step import (
+from jobs.engine.step import (
     Carried,
     Changes,
     Days,
@@ -39,6 +36,9 @@ from jobs.step import (
     Whole,
     bind,
 )
+from jobs.lake.commits import Commit
+from jobs.lake.predicates import days_predicate, from_day_on, partitions_predicate
+from jobs.lake.tables import Lake, held, row_hash
 from schemas.contract import Table, is_by_date, qualified_name
 from transforms.techniques import scd2
 from transforms.techniques.periods import month_of, next_month

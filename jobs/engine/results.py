@@ -1,0 +1,53 @@
+"""What a run and its steps did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from jobs.engine.audits import Findings
+from jobs.engine.step import Step
+from jobs.engine.writes import Written
+from jobs.errors import AuditBlocked, StepFailed
+from jobs.landing.ledger import Load
+
+
+@dataclass
+class StepResult:
+    """What a step did. ``outcome``: written, unchanged, skipped, failed, blocked, not_run."""
+
+    step: Step
+    outcome: str
+    mode: str
+    reason: str
+    seconds: float = 0.0
+    rows_in: int = 0
+    written: Written = field(default_factory=Written)
+    audits: Findings = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass
+class RunResult:
+    """What a run did."""
+
+    run_id: str
+    started_at: datetime
+    as_of: date
+    systems: tuple[str, ...]
+    loads: list[Load] = field(default_factory=list)
+    steps: list[StepResult] = field(default_factory=list)
+    release_id: int | None = None
+    seconds: float = 0.0
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        outcomes = {step.outcome for step in self.steps}
+        if "failed" in outcomes:
+            return StepFailed.exit_code
+        return AuditBlocked.exit_code if "blocked" in outcomes else 0
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.loads) or any(s.outcome != "skipped" for s in self.steps)
