@@ -34,6 +34,12 @@ class AuditBlocked(VarveError):
     exit_code = 3
 
 
+class ConstraintBroken(VarveError):
+    """Rows to be written break a NOT NULL or CHECK; the message names it and quotes no row."""
+
+    exit_code = 3
+
+
 class LeaseHeld(VarveError):
     """Another run is at work on the lake."""
 

@@ -16,8 +16,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from jobs.errors import SPARK_ERRORS, LeaseHeld
-from jobs.storage import Storage
+from jobs.errors import LeaseHeld
+from jobs.storage import FILE_ERRORS, Storage
 
 RENEW_SECONDS = 30
 EXPIRES_SECONDS = 300
@@ -59,23 +59,7 @@ class Lease:
             self.storage.delete(self.path)
 
     def _create(self) -> bool:
-        text = json.dumps(self._record())
-        if "://" not in self.root:
-            # Hadoop's local file system looks, then creates: two could pass.
-            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with open(self.path, "x", encoding="utf-8") as file:
-                    file.write(text)
-            except FileExistsError:
-                return False
-            return True
-        try:
-            self.storage.write_text(self.path, text, overwrite=False)
-        except SPARK_ERRORS:
-            if not self.storage.exists(self.path):
-                raise
-            return False
-        return True
+        return self.storage.create_text(self.path, json.dumps(self._record()))
 
     def _record(self) -> dict[str, Any]:
         return {
@@ -91,7 +75,7 @@ class Lease:
         """Who holds it; None when it is gone. A lease half written counts as just made."""
         try:
             text = self.storage.text(self.path)
-        except SPARK_ERRORS:
+        except FILE_ERRORS:
             return None
         try:
             return json.loads(text)

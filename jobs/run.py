@@ -22,11 +22,12 @@ from jobs import telling
 from jobs.engine import ops
 from jobs.engine.runner import Run, chosen_systems
 from jobs.errors import SPARK_ERRORS, StepFailed, UsageError, VarveError
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
 from jobs.lease import Lease
 from jobs.session import build_session, under_spark_submit
-from jobs.settings import load_policy
+from jobs.settings import Policy, load_policy
+from jobs.systems import STEPS
 
 app = typer.Typer(
     help="Varve lays down a company's analytics day by day, as Delta tables.",
@@ -70,10 +71,10 @@ def run(
     """Load what has landed and bring every table up to date."""
     day, policy, names = _date(as_of), load_policy(conf), chosen_systems(systems or [])
     teller = telling.Teller(quiet=quiet, json_logs=json_logs)
-    with _lake(lake, log_level, teller) as opened, Lease(opened.storage, opened.root):
+    with _lake(lake, log_level, teller, policy) as opened, Lease(opened.storage, opened.root):
         folder = Landing(opened, landing)
         with teller.progress() as report:
-            result = Run(opened, policy, names, day, full_refresh, report).execute(folder)
+            result = Run(opened, STEPS, policy, names, day, full_refresh, report).execute(folder)
     if results is not None:
         results.write_text(ops.results_json(result), encoding="utf-8")
     teller.summary(result)
@@ -95,8 +96,8 @@ def plan(
     """Say what a run would do, and why, without doing it."""
     day, policy, names = _date(as_of), load_policy(conf), chosen_systems(systems or [])
     teller = telling.Teller()
-    with _lake(lake, log_level, teller) as opened:
-        planned = Run(opened, policy, names, day, full_refresh)
+    with _lake(lake, log_level, teller, policy) as opened:
+        planned = Run(opened, STEPS, policy, names, day, full_refresh)
         waiting = Landing(opened, landing).waiting_by_source(names) if landing else {}
         teller.plans(planned.plans(), waiting)
 
@@ -161,7 +162,9 @@ def demo(
 
 
 @contextmanager
-def _lake(root: str, log_level: str, teller: telling.Teller) -> Iterator[Lake]:
+def _lake(
+    root: str, log_level: str, teller: telling.Teller, policy: Policy | None = None
+) -> Iterator[Lake]:
     """The lake, in a session that ends with the block."""
     if not under_spark_submit() and not (shutil.which("java") or os.environ.get("JAVA_HOME")):
         raise UsageError(
@@ -172,7 +175,8 @@ def _lake(root: str, log_level: str, teller: telling.Teller) -> Iterator[Lake]:
         spark = build_session()
     spark.sparkContext.setLogLevel(log_level)
     try:
-        yield Lake(spark, root)
+        engine = (policy or load_policy()).engine
+        yield Lake(spark, root, store=engine.store, embedded_max_mib=engine.embedded_max_mib)
     finally:
         spark.stop()
 

@@ -57,9 +57,12 @@ def build_session(overrides: Mapping[str, str] | None = None) -> SparkSession:
     return builder.getOrCreate()
 
 
-# Up to about a hundred thousand events. Generating, compiling and warming up the
-# code of a wide plan takes seconds; to interpret it over so few rows takes less.
+# Up to about a hundred thousand events. Generating, compiling and warming up the code of a
+# wide plan takes seconds; to interpret it over so few rows takes less. Nor is it worth
+# stopping at every shuffle to plan the rest anew.
 SMALL_LANDING_BYTES = 32 * 1024 * 1024
+SMALL_SHUFFLE_PARTITIONS = "2"
+_SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions"
 
 
 def suit_to(spark: SparkSession, landed_bytes: int) -> None:
@@ -70,3 +73,7 @@ def suit_to(spark: SparkSession, landed_bytes: int) -> None:
     compiles = landed_bytes > SMALL_LANDING_BYTES
     spark.conf.set("spark.sql.codegen.wholeStage", "true" if compiles else "false")
     spark.conf.set("spark.sql.codegen.factoryMode", "FALLBACK" if compiles else "NO_CODEGEN")
+    spark.conf.set("spark.sql.adaptive.enabled", "true" if compiles else "false")
+    given = spark.sparkContext.getConf().get(_SHUFFLE_PARTITIONS, "200")
+    partitions = given if compiles else SMALL_SHUFFLE_PARTITIONS
+    spark.conf.set(_SHUFFLE_PARTITIONS, partitions)

@@ -6,21 +6,17 @@ values. Unknown keys and values out of range are errors, not silence.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import tomllib
-from collections.abc import Mapping
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import crawleruseragents
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from jobs.engine.step import GIVEN_BY_THE_RUN, Step
 from jobs.errors import UsageError
 
 DEFAULTS = "policy.toml"
@@ -72,9 +68,19 @@ class SocialPolicy(_Section):
     sketch_lg_k: Annotated[int, Field(ge=4, le=21)]
 
 
+class EnginePolicy(_Section):
+    """[engine] of the policy: none of it changes a table."""
+
+    store: Literal["auto", "spark", "embedded"]
+    embedded_max_mib: Annotated[int, Field(ge=0, le=1024)]
+    follow: Literal["auto", "always_follow", "always_anew"]
+    anew_max_mib: Annotated[int, Field(ge=0, le=1024)]
+
+
 class Policy(_Section):
     """The whole policy: what holds for all systems, and a section for each."""
 
+    engine: EnginePolicy
     reporting_time_zone: Annotated[str, AfterValidator(_known_zone)]
     web: WebPolicy
     healthcare: HealthcarePolicy
@@ -136,10 +142,3 @@ def bot_patterns() -> list[str]:
         re.sub(r"\\/", "/", entry["pattern"])
         for entry in crawleruseragents.CRAWLER_USER_AGENTS_DATA
     )
-
-
-def fingerprint(step: Step, settings: Mapping[str, Any]) -> str:
-    """A short hash of the settings that a step's functions take."""
-    used = {n: settings[n] for n in sorted(step.settings - set(GIVEN_BY_THE_RUN))}
-    text = json.dumps([used, settings["reporting_time_zone"]], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,55 +1,113 @@
-"""Files, wherever Hadoop can reach them: local folders, HDFS, object stores.
+"""Files, wherever they lie: on this machine's disk, or where Hadoop can reach them.
 
-Spark's own file systems are used, so that the lake's and the landing's
-credentials are configured once, for Spark.
+Local paths are plain text and go through Python, so that no name is read as a
+pattern or a URL, and nothing waits for a JVM. All others (hdfs, object stores) go
+through Spark's own file systems, so that credentials are configured once, for Spark.
 """
 
 from __future__ import annotations
 
+import gzip
+import os
 import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
 
+from jobs.errors import SPARK_ERRORS
+
+FILE_ERRORS = (OSError, EOFError, *SPARK_ERRORS)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file below a folder: its path, size in bytes, and modification time in microseconds."""
+
+    path: str
+    size: int
+    modified_micros: int
+
 
 class Storage:
-    """Small file operations through the session's Hadoop configuration."""
+    """Small file operations; a path is local unless a scheme says that it is elsewhere."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
-        self._jvm: Any = spark.sparkContext._jvm
-        self._conf = spark.sparkContext._jsc.hadoopConfiguration()
-
-    def _path(self, path: str) -> Any:
-        return self._jvm.org.apache.hadoop.fs.Path(path)
-
-    def _open(self, path: str) -> tuple[Any, Any]:
-        place = self._path(path)
-        return place.getFileSystem(self._conf), place
 
     def exists(self, path: str) -> bool:
+        local = local_path(path)
+        if local is not None:
+            return os.path.exists(local)
         system, place = self._open(path)
         return system.exists(place)
 
     def is_folder(self, path: str) -> bool:
+        local = local_path(path)
+        if local is not None:
+            return os.path.isdir(local)
         system, place = self._open(path)
         return system.exists(place) and system.getFileStatus(place).isDirectory()
 
     def absolute(self, path: str) -> str:
-        """The path with its scheme, as Spark names it in ``_metadata.file_path``."""
-        system, place = self._open(path)
-        return system.makeQualified(place).toUri().toString().rstrip("/")
+        """The place without a relative part: a plain local path, or a URL with its scheme.
 
-    def last(self, pattern: str) -> str | None:
-        """The name of the last file, in order of names, that matches a glob."""
-        system, place = self._open(pattern)
-        found = system.globStatus(place)
-        if not found:
-            return None
-        return max(status.getPath().getName() for status in (found[0], found[len(found) - 1]))
+        A path without a scheme lies where Hadoop's default file system is.
+        """
+        local = local_path(path)
+        if local is None or not (self._is_local_by_default or path.startswith("file:")):
+            system, place = self._open(path)
+            return system.makeQualified(place).toString().rstrip("/")
+        scheme = "" if self._is_local_by_default else "file:"
+        return scheme + os.path.abspath(local)
+
+    @property
+    def _is_local_by_default(self) -> bool:
+        conf = self._spark.sparkContext._jsc.hadoopConfiguration()
+        return conf.get("fs.defaultFS", "file:///").startswith("file:")
+
+    def names(self, folder: str) -> list[str]:
+        """The names in a folder, in order; none where there is no folder."""
+        local = local_path(folder)
+        if local is not None:
+            return sorted(os.listdir(local)) if os.path.isdir(local) else []
+        system, place = self._open(folder)
+        if not system.exists(place):
+            return []
+        return sorted(status.getPath().getName() for status in system.listStatus(place))
+
+    def files(self, folder: str) -> Iterator[File]:
+        """Every file below a folder, at any depth; none where there is no folder."""
+        local = local_path(folder)
+        if local is not None:
+            scheme = "file:" if folder.startswith("file:") else ""
+            for parent, _, names in os.walk(local):
+                for name in names:
+                    place = os.path.join(parent, name)
+                    about = os.stat(place)
+                    # As Hadoop tells it: in milliseconds.
+                    modified = about.st_mtime_ns // 1_000_000 * 1000
+                    yield File(scheme + place, about.st_size, modified)
+            return
+        system, place = self._open(folder)
+        if not system.exists(place):
+            return
+        found = system.listFiles(place, True)
+        while found.hasNext():
+            status = found.next()
+            path, modified = status.getPath().toString(), status.getModificationTime()
+            yield File(path, status.getLen(), modified * 1000)
 
     def head(self, path: str, count: int) -> bytes:
         """The first bytes of a file, unzipped if its name ends in .gz."""
+        local = local_path(path)
+        if local is not None:
+            with gzip.open(local) if path.endswith(".gz") else open(local, "rb") as stream:
+                return stream.read(count)
         system, place = self._open(path)
         stream = system.open(place)
         try:
@@ -60,6 +118,9 @@ class Storage:
             stream.close()
 
     def text(self, path: str) -> str:
+        local = local_path(path)
+        if local is not None:
+            return Path(local).read_text(encoding="utf-8")
         system, place = self._open(path)
         stream = system.open(place)
         try:
@@ -67,7 +128,79 @@ class Storage:
         finally:
             stream.close()
 
-    def write_text(self, path: str, text: str, overwrite: bool = True) -> None:
+    def write_text(self, path: str, text: str) -> None:
+        """Write a file, whole or not at all where the disk is this machine's."""
+        local = local_path(path)
+        if local is not None:
+            os.makedirs(os.path.dirname(local), exist_ok=True)
+            part = f"{local}.{uuid.uuid4().hex}"
+            Path(part).write_text(text, encoding="utf-8")
+            os.replace(part, local)
+            return
+        self._write(path, text, overwrite=True)
+
+    def create_text(self, path: str, text: str) -> bool:
+        """Write a file that is not there, whole or not at all; False where another was first.
+
+        An object store must offer conditional writes for this to hold there.
+        """
+        local = local_path(path)
+        if local is not None:
+            part = f"{local}.{uuid.uuid4().hex}"
+            os.makedirs(os.path.dirname(local), exist_ok=True)
+            Path(part).write_text(text, encoding="utf-8")
+            try:
+                os.link(part, local)
+            except FileExistsError:
+                return False
+            finally:
+                os.unlink(part)
+            return True
+        try:
+            self._write(path, text, overwrite=False)
+        except SPARK_ERRORS:
+            if not self.exists(path):
+                raise
+            return False
+        return True
+
+    def rename(self, source: str, target: str) -> bool:
+        """True when the file moved; False when it was no longer there."""
+        local = local_path(source)
+        if local is not None:
+            try:
+                os.rename(local, local_path(target) or target)
+            except FileNotFoundError:
+                return False
+            return True
+        system, place = self._open(source)
+        return system.exists(place) and system.rename(place, self._path(target))
+
+    def delete(self, path: str) -> None:
+        """Remove a file, or a folder and all below it, if it is there."""
+        local = local_path(path)
+        if local is None:
+            system, place = self._open(path)
+            system.delete(place, True)
+        elif os.path.isdir(local):
+            shutil.rmtree(local)
+        else:
+            Path(local).unlink(missing_ok=True)
+
+    # -- where Hadoop reaches ---------------------------------------------------------
+
+    @property
+    def _jvm(self) -> Any:
+        return self._spark.sparkContext._jvm
+
+    def _path(self, path: str) -> Any:
+        return self._jvm.org.apache.hadoop.fs.Path(path)
+
+    def _open(self, path: str) -> tuple[Any, Any]:
+        place = self._path(path)
+        return place.getFileSystem(self._spark.sparkContext._jsc.hadoopConfiguration()), place
+
+    def _write(self, path: str, text: str, overwrite: bool) -> None:
         system, place = self._open(path)
         stream = system.create(place, overwrite)
         try:
@@ -75,18 +208,14 @@ class Storage:
         finally:
             stream.close()
 
-    def rename(self, source: str, target: str) -> bool:
-        """True when the file moved; False when it was no longer there."""
-        system, place = self._open(source)
-        return system.exists(place) and system.rename(place, self._path(target))
-
-    def delete(self, path: str) -> None:
-        system, place = self._open(path)
-        system.delete(place, True)
-
 
 def local_path(path: str) -> str | None:
     """The path on this machine's disk, or None where a scheme says it is elsewhere."""
     if path.startswith("file:"):
         return re.sub(r"^file:/*", "/", path)
     return None if re.match(r"^[a-z][a-z0-9+.-]*://", path) else path
+
+
+def escaped(path: str) -> str:
+    """A path as Spark reads it: what would be a pattern there stands for itself."""
+    return "".join(f"\\{c}" if c in "{}[]*?\\" else c for c in path)

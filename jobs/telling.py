@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Grid
 
-from jobs.engine.inputs import Plan
+from jobs.engine.planning import Plan
 from jobs.engine.results import RunResult
 from jobs.engine.step import Step
 from jobs.errors import UsageError
@@ -134,9 +134,9 @@ class Teller:
             sources = ", ".join(qualified_name(source) for source in step.inputs)
             self.console.print(f"made of: {sources}")
             self.console.print(f"made by: {code_place(step.transform)}", markup=False)
-            if step.update:
+            if step.also:
                 self.console.print(
-                    f"kept up to date by: {code_place(step.update.transform)}", markup=False
+                    f"touched also by: {code_place(step.also.touched)}", markup=False
                 )
             for audit in step.audits:
                 doc = " ".join((audit.failures.__doc__ or "").split())

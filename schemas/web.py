@@ -76,7 +76,7 @@ class StgEvents(Table):
     device_type = Column(STRING, "Mobile, Desktop or Unknown, by user_agent.", required=True)
     is_bot = Column(BOOLEAN, "The user agent is a known robot's.", required=True)
     user_agent = Column(STRING, "The browser's user agent.", privacy=Privacy.NETWORK)
-    grain = ("event_id",)
+    grain = ("event_id", "event_date")
     partitioned_by = ("event_date",)
     skipping: ClassVar[tuple[str, ...]] = ("event_ts", "user_id")
 
@@ -117,7 +117,7 @@ class PurchaseEvents(Table):
     utm_source = Column(STRING, "See stg_events.")
     utm_medium = Column(STRING, "See stg_events.")
     utm_campaign = Column(STRING, "See stg_events.")
-    grain = ("event_id",)
+    grain = ("event_id", "event_date")
     partitioned_by = ("event_date",)
     skipping = ("transaction_id",)
 

@@ -11,9 +11,10 @@ from typing import Any
 from jobs.demo import sample_healthcare, sample_social, sample_web
 from jobs.engine.results import RunResult
 from jobs.engine.runner import Run
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
 from jobs.settings import Policy, load_policy
+from jobs.systems import STEPS
 from schemas.catalog import SYSTEMS
 from schemas.contract import Layer, qualified_name
 
@@ -62,7 +63,7 @@ def run_system(
     full_refresh: bool = False,
 ) -> RunResult:
     """One run over what stands in ``landing``; fails the test where the run fails."""
-    run = Run(lake, policy or load_policy(), [system], as_of, full_refresh)
+    run = Run(lake, STEPS, policy or load_policy(), [system], as_of, full_refresh)
     result = run.execute(Landing(lake, str(landing)))
     assert result.exit_code == 0, [step.error for step in result.steps if step.error]
     return result

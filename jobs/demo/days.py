@@ -12,10 +12,11 @@ from jobs.demo import sample_healthcare, sample_social, sample_web
 from jobs.demo.sample_web import SampleFile
 from jobs.engine.runner import Run
 from jobs.errors import UsageError
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
 from jobs.lease import Lease
 from jobs.settings import load_policy
+from jobs.systems import STEPS
 from jobs.telling import Teller
 from schemas.catalog import SYSTEMS
 from schemas.contract import qualified_name, table_name
@@ -73,7 +74,7 @@ def run_demo(
             shutil.move(file.path, place)
         as_of = max(run_days)
         with Lease(lake.storage, lake.root), teller.progress() as report:
-            run = Run(lake, policy, tuple(SYSTEMS), as_of, report=report)
+            run = Run(lake, STEPS, policy, tuple(SYSTEMS), as_of, report=report)
             result = run.execute(Landing(lake, str(landing)))
         if result.exit_code:
             teller.summary(result)

@@ -1,38 +1,47 @@
 """Audits: what must hold of a result before it is committed.
 
-NOT NULL and CHECK are Delta's own constraints, enforced in the very write. Here
-stand those that look at more than one row: the grain is unique, what is
-referenced exists, sums agree.
+NOT NULL and CHECK are constraints of the table, enforced in the very write. Here
+stand those that look at more than one row: the grain is unique, what is referenced
+exists, sums agree. They are asked in one query.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import reduce
 
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.engine.inputs import Inputs
-from jobs.engine.step import Step
+from jobs.engine.step import Own, Step
+from jobs.engine.touched import Inputs
 from jobs.errors import AuditBlocked
+from jobs.lake.regions import Rows
 from schemas.contract import qualified_name, table_name
 
 Findings = dict[str, int]
+GRAIN = "grain_is_unique"
 
 
-def audit(step: Step, result: DataFrame, inputs: Inputs, findings: Findings) -> None:
+def audit(step: Step, result: Rows, inputs: Inputs, findings: Findings) -> None:
     """Count what fails each audit into ``findings``; raise AuditBlocked if anything does."""
-    frames = inputs.frames(step.reads)
-    named = [("grain_is_unique", _repeated(step, result))]
-    named += _dangling(step, result, frames)
-    named += [(a.name, a.failures(result, *frames)) for a in step.audits]
-    counted = [
-        failing.agg(F.count("*").alias("failures")).select(F.lit(name).alias("audit"), "failures")
-        for name, failing in named
-    ]
-    rows = reduce(DataFrame.union, counted).collect()
-    findings.update((name, failures) for name, failures in rows)
+    named = [*_dangling(step, result.frame, inputs)]
+    named += [(a.name, a.failures(result.frame, *inputs.frames)) for a in step.audits]
+    if result.arrow is None:
+        repeated = result.frame.groupBy(*step.output.grain).count().where("count > 1")
+        named.insert(0, (GRAIN, repeated))
+    else:
+        grain = result.arrow.select(list(step.output.grain))
+        counts = grain.group_by(grain.column_names).aggregate([([], "count_all")])["count_all"]
+        findings[GRAIN] = pc.sum(pc.greater(counts, 1)).as_py() or 0
+    if named:
+        counted = [
+            failing.agg(F.count("*").alias("failures")).select(
+                F.lit(name).alias("audit"), "failures"
+            )
+            for name, failing in named
+        ]
+        findings.update(map(tuple, reduce(DataFrame.union, counted).collect()))
     failed = {name: count for name, count in findings.items() if count}
     if failed:
         told = ", ".join(f"{name} ({count} failing)" for name, count in failed.items())
@@ -42,20 +51,18 @@ def audit(step: Step, result: DataFrame, inputs: Inputs, findings: Findings) -> 
         )
 
 
-def _repeated(step: Step, result: DataFrame) -> DataFrame:
-    return result.groupBy(*step.output.grain).count().where("count > 1")
-
-
-def _dangling(
-    step: Step, result: DataFrame, frames: Sequence[DataFrame]
-) -> list[tuple[str, DataFrame]]:
+def _dangling(step: Step, result: DataFrame, inputs: Inputs) -> list[tuple[str, DataFrame]]:
     """References into the step's own inputs that point at nothing."""
-    inputs = {table_name(r.table): f for r, f in zip(step.reads, frames, strict=True)}
+    frames = {
+        table_name(read.table): frame
+        for read, frame in zip(step.reads, inputs.frames, strict=True)
+        if not isinstance(read, Own)
+    }
     found = []
     for name, column in step.output.columns.items():
         target, _, key = (column.references or "").partition(".")
-        if target in inputs:
-            known = inputs[target].select(F.col(key).alias(name)).distinct()
+        if target in frames:
+            known = frames[target].select(F.col(key).alias(name)).distinct()
             missing = result.where(F.col(name).isNotNull()).join(known, on=name, how="left_anti")
             found.append((f"{name}_is_in_{target}", missing))
     return found

@@ -10,28 +10,25 @@ from pyspark.sql import functions as F
 
 from jobs.engine.results import RunResult
 from jobs.lake.commits import Progress
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from schemas.catalog import ALL_TABLES, SYSTEMS
-from schemas.contract import Layer, Table, qualified_name, struct_type, table_name
+from schemas.contract import Layer, qualified_name, table_name
 from schemas.ops import Audits, Releases, Runs
 
 
-def last_as_of(lake: Lake) -> date | None:
-    """The as_of of the newest release; None for a new lake."""
-    progress = lake.progress(Releases)
-    return date.fromisoformat(progress.as_of) if progress and progress.as_of else None
+def newest_release(lake: Lake) -> list[dict[str, Any]]:
+    """The rows of the newest release; none for a new lake."""
+    return lake.newest_rows(Releases)
 
 
-def last_release(lake: Lake) -> dict[str, int]:
-    """The versions of the newest release by table; empty for a new lake."""
-    releases = lake.read(Releases)
-    newest = releases.agg(F.max("release_id")).collect()[0][0]
-    rows = releases.where(F.col("release_id") == newest).select("table_name", "version").collect()
-    return dict(tuple(row) for row in rows)
+def released_as_of(lake: Lake, system: str) -> date | None:
+    """As of when a system's tables in the newest release are; None where it has none."""
+    rows = newest_release(lake)
+    return max((row["as_of"] for row in rows if _system_of(row) == system), default=None)
 
 
 def record(lake: Lake, result: RunResult) -> None:
-    """Write what the run did; release the tables' versions if every step succeeded."""
+    """Write what the run did; release the versions of the systems that ended well."""
     progress = Progress(run_id=result.run_id, as_of=str(result.as_of))
     runs = [
         (
@@ -57,31 +54,45 @@ def record(lake: Lake, result: RunResult) -> None:
     ]
     for table, rows in ((Runs, runs), (Audits, audits)):
         if rows:
-            lake.append(table, _frame(lake, table, rows), progress)
-    if result.exit_code == 0:
-        _release(lake, result, progress)
+            lake.append_values(table, rows, progress)
+    _release(lake, result, progress)
+    folder = f"{lake.root}/{Layer.OPS.value}/run_results"
+    lake.storage.write_text(f"{folder}/{result.run_id}.json", results_json(result))
 
 
 def _release(lake: Lake, result: RunResult, progress: Progress) -> None:
-    newest = lake.read(Releases).agg(F.max("release_id")).collect()[0][0]
-    result.release_id = (newest or 0) + 1
-    now = datetime.now(UTC)
-    rows = []
-    for system in SYSTEMS.values():
-        for table in system.TABLES:
+    """A release, where a table stands elsewhere than in the newest.
+
+    A system that did not run, or whose run did not end well, keeps its versions of the
+    newest release.
+    """
+    newest = newest_release(lake)
+    ended_well = set(result.systems) - {s.step.output.system for s in result.steps if s.error}
+    ended_well -= {s.step.output.system for s in result.steps if s.outcome == "not_run"}
+    released = {
+        row["table_name"]: (row["version"], row["as_of"])
+        for row in newest
+        if _system_of(row) not in ended_well
+    }
+    for system in ended_well:
+        for table in SYSTEMS[system].TABLES:
             version = lake.version(table)
             if version is not None:
-                rows.append(
-                    (
-                        result.release_id,
-                        result.run_id,
-                        now,
-                        result.as_of,
-                        qualified_name(table),
-                        version,
-                    )
-                )
-    lake.append(Releases, _frame(lake, Releases, rows), progress)
+                as_of = result.as_of_by_system[system]
+                released[qualified_name(table)] = (version, as_of)
+    if released == {row["table_name"]: (row["version"], row["as_of"]) for row in newest}:
+        return
+    result.release_id = max((row["release_id"] for row in newest), default=0) + 1
+    now = datetime.now(UTC)
+    rows = [
+        (result.release_id, result.run_id, now, as_of, name, version)
+        for name, (version, as_of) in released.items()
+    ]
+    lake.append_values(Releases, rows, progress)
+
+
+def _system_of(row: dict[str, Any]) -> str:
+    return row["table_name"].split(".")[1]
 
 
 def status(lake: Lake) -> list[dict[str, Any]]:
@@ -104,10 +115,6 @@ def status(lake: Lake) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _frame(lake: Lake, table: type[Table], rows: list[tuple[Any, ...]]) -> Any:
-    return lake.spark.createDataFrame(rows, struct_type(table)).coalesce(1)
 
 
 def results_json(result: RunResult) -> str:
@@ -153,9 +160,3 @@ def results_json(result: RunResult) -> str:
         },
         indent=2,
     )
-
-
-def leave_results(lake: Lake, result: RunResult) -> None:
-    """Write the run's results into the lake, whether or not it changed anything."""
-    folder = f"{lake.root}/{Layer.OPS.value}/run_results"
-    lake.storage.write_text(f"{folder}/{result.run_id}.json", results_json(result))

@@ -7,8 +7,8 @@ from datetime import date, datetime
 
 from jobs.engine.audits import Findings
 from jobs.engine.step import Step
-from jobs.engine.writes import Written
 from jobs.errors import AuditBlocked, StepFailed
+from jobs.lake.regions import Written
 from jobs.landing.ledger import Load
 
 
@@ -35,6 +35,7 @@ class RunResult:
     started_at: datetime
     as_of: date
     systems: tuple[str, ...]
+    as_of_by_system: dict[str, date] = field(default_factory=dict)
     loads: list[Load] = field(default_factory=list)
     steps: list[StepResult] = field(default_factory=list)
     release_id: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -13,20 +13,23 @@ from pyspark.errors import PySparkException
 
 from jobs.engine import ops
 from jobs.engine.audits import Findings, audit
-from jobs.engine.inputs import Inputs, Plan, plan_step
+from jobs.engine.planning import ANEW, FOLLOW, SKIP, Plan, Planner, Preference
 from jobs.engine.results import RunResult, StepResult
 from jobs.engine.staging import has_due_rows, run_staging
-from jobs.engine.step import AddToDays, Step, bind, settings_of
-from jobs.engine.writes import Written, write
-from jobs.errors import SPARK_ERRORS, AuditBlocked, StepFailed, UsageError
+from jobs.engine.step import Stage, Step, bind
+from jobs.engine.touched import Inputs
+from jobs.errors import SPARK_ERRORS, AuditBlocked, ConstraintBroken, StepFailed, UsageError
 from jobs.lake.commits import Progress
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
+from jobs.lake.predicates import days_predicate
+from jobs.lake.regions import OfDays, Rows, Written
 from jobs.landing.ledger import Landing
 from jobs.session import suit_to
-from jobs.settings import Policy, fingerprint, system_settings
-from jobs.systems import STEPS
+from jobs.settings import Policy, system_settings
 from schemas.catalog import SYSTEMS
 from schemas.contract import Table, qualified_name
+
+Steps = Mapping[str, Sequence[Step]]
 
 # Planning a step keeps one driver thread busy and leaves the others idle.
 STEPS_SIDE_BY_SIDE = 3
@@ -49,6 +52,7 @@ class Run:
     def __init__(
         self,
         lake: Lake,
+        steps: Steps,
         policy: Policy,
         systems: Sequence[str],
         as_of: date,
@@ -57,6 +61,7 @@ class Run:
     ) -> None:
         now = datetime.now(UTC)
         self.lake = lake
+        self.steps = steps
         self.policy = policy
         self.report = report
         self.full_refresh = full_refresh
@@ -66,48 +71,62 @@ class Run:
             as_of=as_of,
             systems=chosen_systems(systems),
         )
-        self._checked: set[type[Table]] = set()
         self._settings: dict[str, dict[str, Any]] = {}
+        self._planners: dict[str, Planner] = {}
 
     # -- the whole -----------------------------------------------------------------
 
     def execute(self, landing: Landing) -> RunResult:
         """Do everything that is due; the result says how it went."""
         started = time.monotonic()
-        self._settle_as_of()
-        for system in self.result.systems:
-            self._check_contracts(system)
+        self._look()
         for system in self.result.systems:
             self._land(landing, system)
         suit_to(self.lake.spark, landing.size_bytes(self.result.systems))
         for system in self.result.systems:
-            self._run_steps(STEPS[system])
+            self._run_steps(system)
         self.result.seconds = time.monotonic() - started
-        if self.result.changed:
-            ops.record(self.lake, self.result)
-        ops.leave_results(self.lake, self.result)
+        ops.record(self.lake, self.result)
         return self.result
 
     def plans(self) -> list[Plan]:
-        """What each step would do on what is in raw now."""
-        self._settle_as_of()
-        return [self._plan(step) for system in self.result.systems for step in STEPS[system]]
+        """What each step would do on what is in raw now, and those after it then."""
+        self._look()
+        return [
+            plan
+            for system in self.result.systems
+            for plan in self._planners[system].chain(self.steps[system], self.settings(system))
+        ]
 
-    def _settle_as_of(self) -> None:
-        """A lake's as_of does not go back, or its tables would depend on the order of runs."""
-        last = ops.last_as_of(self.lake)
-        if last is not None and last > self.result.as_of and not self.full_refresh:
-            self.result.notices.append(
-                f"as_of {self.result.as_of} is before the lake's {last}; the lake stays as of "
-                f"{last}. To take it back, rebuild it with --full-refresh."
-            )
-            self.result.as_of = last
+    def _look(self) -> None:
+        """How the chosen systems' tables stand: as of when, and in which form."""
+        for system in self.result.systems:
+            as_of = self._settled_as_of(system)
+            self.result.as_of_by_system[system] = as_of
+            self._settings[system] = system_settings(self.policy, system, as_of)
+            module = SYSTEMS[system]
+            for raw in module.RAW_TABLES:
+                self.lake.widen(raw)
+            rebuilt: dict[type[Table], str] = {}
+            for table in module.TABLES:
+                why = self.lake.check_contract(table, is_rebuilt=self.full_refresh)
+                why = "full refresh" if self.full_refresh else why
+                if why:
+                    rebuilt[table] = why
+            engine = self.policy.engine
+            preference = Preference(engine.follow, engine.anew_max_mib)
+            self._planners[system] = Planner(self.lake, as_of, preference, rebuilt)
 
-    def _check_contracts(self, system: str) -> None:
-        for raw in SYSTEMS[system].RAW_TABLES:
-            self.lake.widen(raw)
-        for table in SYSTEMS[system].TABLES:
-            self.lake.check_contract(table, is_rebuilt=self.full_refresh)
+    def _settled_as_of(self, system: str) -> date:
+        """A system's as_of does not go back, or its tables would depend on the order of runs."""
+        last = ops.released_as_of(self.lake, system)
+        if last is None or last <= self.result.as_of or self.full_refresh:
+            return self.result.as_of
+        self.result.notices.append(
+            f"as_of {self.result.as_of} is before {last}, as of which {system} was released; it "
+            f"stays as of {last}. To take it back, rebuild it with --full-refresh."
+        )
+        return last
 
     def _land(self, landing: Landing, system: str) -> None:
         module = SYSTEMS[system]
@@ -120,8 +139,9 @@ class Run:
 
     # -- the steps -----------------------------------------------------------------
 
-    def _run_steps(self, steps: Sequence[Step]) -> None:
+    def _run_steps(self, system: str) -> None:
         """Every step once all that it reads is written; independent ones side by side."""
+        steps = self.steps[system]
         waiting = list(steps)
         running: dict[Future[StepResult], Step] = {}
         done: dict[type[Table], StepResult] = {}
@@ -131,7 +151,7 @@ class Run:
                     unfinished = {s.output for s in [*waiting, *running.values()]}
                     for step in [s for s in waiting if not unfinished & set(s.inputs)]:
                         waiting.remove(step)
-                        running[pool.submit(self._settle, steps, step, dict(done))] = step
+                        running[pool.submit(self._settle, step, dict(done))] = step
                     finished, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in finished:
                         done[running.pop(future).output] = future.result()
@@ -142,44 +162,40 @@ class Run:
                 raise
         self.result.steps.extend(done[step.output] for step in steps)
 
-    def _settle(
-        self, steps: Sequence[Step], step: Step, done: dict[type[Table], StepResult]
-    ) -> StepResult:
+    def _settle(self, step: Step, done: Mapping[type[Table], StepResult]) -> StepResult:
         """Run a step whose inputs are settled, unless one of them failed."""
         if any(done[t].error or done[t].outcome == "not_run" for t in step.inputs if t in done):
-            return StepResult(step, "not_run", "skip", "a step before it did not succeed")
-        for table in step.carried:
-            self._bring_up_to_date(steps, table)
-        return self._run_step(step, self._plan(step))
+            return StepResult(step, "not_run", SKIP, "a step before it did not succeed")
+        plan = self._plan(step)
+        if plan.mode == FOLLOW:
+            for table in step.carried:
+                self._bring_up_to_date(table)
+        return self._run_step(step, plan)
 
-    def _bring_up_to_date(self, steps: Sequence[Step], table: type[Table]) -> None:
+    def _bring_up_to_date(self, table: type[Table]) -> None:
         """Finish what a killed run left: ``table`` must agree with what it is made of."""
-        step = next(step for step in steps if step.output is table)
-        plan = self._plan(step, full_refresh=False)
-        if plan.mode != "skip":
+        step = next(step for step in self.steps[table.system] if step.output is table)
+        plan = self._plan(step)
+        if plan.mode != SKIP:
             done = self._run_step(step, replace(plan, reason=f"left behind; {plan.reason}"))
             if done.error is not None:
                 raise StepFailed(done.error)
 
     def settings(self, system: str) -> dict[str, Any]:
-        if system not in self._settings:
-            self._settings[system] = system_settings(self.policy, system, self.result.as_of)
         return self._settings[system]
 
-    def _plan(self, step: Step, full_refresh: bool | None = None) -> Plan:
+    def _plan(self, step: Step) -> Plan:
         settings = self.settings(step.output.system)
-        refresh = self.full_refresh if full_refresh is None else full_refresh
-        policy = fingerprint(step, settings)
-        plan = plan_step(self.lake, step, policy, settings["as_of"], refresh)
-        is_staging = isinstance(step.write, AddToDays)
-        if plan.mode == "skip" and is_staging and has_due_rows(self.lake, step, settings["as_of"]):
-            return replace(plan, mode="update", reason="records from the future come due")
+        plan = self._planners[step.output.system].plan(step, settings)
+        is_staging = isinstance(step.write, Stage)
+        if plan.mode == SKIP and is_staging and has_due_rows(self.lake, step, settings["as_of"]):
+            return replace(plan, mode=FOLLOW, reason="records from the future come due")
         return plan
 
     def _run_step(self, step: Step, plan: Plan) -> StepResult:
         name = qualified_name(step.output)
         done = StepResult(step, "skipped", plan.mode, plan.reason)
-        if plan.mode == "skip":
+        if plan.mode == SKIP:
             return done
         self.report(name)
         started = time.monotonic()
@@ -189,10 +205,10 @@ class Run:
             done.outcome = "unchanged" if done.written.version is None else "written"
         except AuditBlocked as error:
             done.outcome, done.error = "blocked", str(error)
+        except ConstraintBroken as error:
+            done.outcome = "blocked"
+            done.error = f"{name}: {error} in the rows to be written. The table was not changed."
         except SPARK_ERRORS as error:
-            if plan.mode == "update" and _lost_history(error):
-                again = replace(plan, mode="full", reason="the files of an older version are gone")
-                return self._run_step(step, again)
             blocked = _constraint(error)
             done.outcome = "blocked" if blocked else "failed"
             done.error = f"{name}: {blocked or _cause(error)}"
@@ -200,41 +216,38 @@ class Run:
         return done
 
     def _rows_in(self, plan: Plan) -> int:
-        if plan.mode == "full":
+        if plan.mode == ANEW:
             return sum(self.lake.row_count(table) for table in plan.step.inputs)
-        return sum(commit.rows for commits in plan.commits.values() for commit in commits)
+        return sum(what.rows for what in plan.differences.values())
 
     def _execute(self, step: Step, plan: Plan, findings: Findings) -> Written:
-        settings = dict(self.settings(step.output.system))
+        settings = self.settings(step.output.system)
         inputs = Inputs(self.lake, plan, settings)
         progress = Progress(
             inputs=plan.versions,
+            input_runs=plan.runs,
             policy=plan.policy,
-            full=inputs.is_full,
             run_id=self.result.run_id,
-            as_of=str(self.result.as_of),
+            as_of=str(settings["as_of"]),
         )
-        if isinstance(step.write, AddToDays):
-            return run_staging(self.lake, step, inputs, progress, settings)
-        follows = step.update if step.update and not inputs.is_full else None
-        transform = follows.transform if follows else step.transform
-        if "first_touched_day" in settings_of(transform):
-            settings["first_touched_day"] = inputs.first_touched_day
-        frames = inputs.frames(follows.reads if follows else step.reads)
-        result = transform(*frames, **bind(transform, settings))
-        return write(
-            self.lake,
-            step,
-            result,
-            inputs,
-            progress,
-            lambda frame: audit(step, frame, inputs, findings),
-        )
-
-
-def _lost_history(error: Exception) -> bool:
-    text = str(error)
-    return "FILE_NOT_EXIST" in text or "DELTA_FILE_NOT_FOUND" in text
+        incoming = plan.size if plan.mode == ANEW else 0
+        if isinstance(step.write, Stage):
+            return run_staging(self.lake, step, inputs, progress, incoming)
+        region, output = inputs.region, step.output
+        if isinstance(region, OfDays) and not region.days:
+            self.lake.mark(output, progress)
+            return Written()
+        result = step.transform(*inputs.frames, **bind(step.transform, inputs.given))
+        if isinstance(region, OfDays):
+            result = result.where(days_predicate(region.column, region.days))
+        if plan.mode == ANEW and self.lake.is_large(incoming):
+            audit(step, Rows(result), inputs, findings)
+            return self.lake.replace(output, Rows(result), progress, incoming)
+        rows = self.lake.hold(result, near=output, conform=True, incoming=incoming)
+        audit(step, rows, inputs, findings)
+        if plan.mode == ANEW and self.lake.version(output) is None:
+            return self.lake.replace(output, rows, progress, incoming)
+        return self.lake.update(output, rows, region, progress)
 
 
 def _constraint(error: Exception) -> str | None:

@@ -1,9 +1,9 @@
-"""Staging: new raw rows to good rows and quarantine.
+"""Staging: raw rows to good rows and quarantine.
 
-The order of the three writes makes a kill harmless: broken rows go into
-quarantine first, good rows into staging next, whose commit says that the raw
-rows are consumed; only then are rows that came back from the future taken out
-of quarantine. Each write done twice changes nothing.
+The order of the writes makes a kill harmless: broken rows go into quarantine first,
+good rows into staging next, whose commit says that the raw rows are consumed; only
+then are rows that came back from the future taken out of quarantine. Each write done
+twice changes nothing.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.engine.inputs import Inputs
-from jobs.engine.step import AddToDays, Step, bind
-from jobs.engine.writes import Written
+from jobs.engine.step import Stage, Step, bind
+from jobs.engine.touched import Inputs
 from jobs.lake.commits import Progress
+from jobs.lake.form import nullable
+from jobs.lake.lake import Lake
 from jobs.lake.predicates import days_predicate
-from jobs.lake.tables import Lake, held, nullable, row_hash
+from jobs.lake.regions import Everything, OfDays, OfKeys, Rows, Written
 from schemas.contract import Table, struct_type
 
 IN_FUTURE = "in_future"
@@ -28,55 +29,132 @@ IN_FUTURE = "in_future"
 _NOT_LANDED = ("loaded_at", "load_id", "landed_line")
 
 
-def due_rows(lake: Lake, how: AddToDays, as_of: date) -> DataFrame:
-    """Quarantined rows from the future whose time has come."""
-    return lake.read(how.quarantine).where(F.col("due_date") <= F.lit(as_of))
-
-
 def has_due_rows(lake: Lake, step: Step, as_of: date) -> bool:
+    """Whether quarantine holds a row from the future that is due since the last run."""
     how = step.write
-    assert isinstance(how, AddToDays)
-    return lake.version(how.quarantine) is not None and not due_rows(lake, how, as_of).isEmpty()
+    assert isinstance(how, Stage)
+    progress = lake.progress(step.output)
+    if how.instant is None or progress is None or progress.as_of == str(as_of):
+        return False
+    first = lake.least(how.quarantine, "due_date")
+    return first is not None and first <= as_of
 
 
 def run_staging(
-    lake: Lake, step: Step, inputs: Inputs, progress: Progress, settings: dict[str, Any]
+    lake: Lake, step: Step, inputs: Inputs, progress: Progress, incoming: int | None
 ) -> Written:
     """Judge the new raw rows, and those that come due, and write both sides."""
-    how = step.write
-    assert isinstance(how, AddToDays)
+    how, settings = step.write, inputs.settings
+    assert isinstance(how, Stage)
     raw_table = step.reads[0].table
-    [raw] = inputs.frames(step.reads)
-    due = None
-    if not inputs.is_full and lake.version(how.quarantine) is not None:
-        due = held(due_rows(lake, how, settings["as_of"]))
-        if not due.isEmpty():
-            raw = raw.unionByName(_landed_again(due, raw_table), allowMissingColumns=True)
-        else:
-            due = None
-    judged = _judged(step, how, raw, raw_table, settings)
-    if inputs.is_full:
-        return _rebuild(lake, step, how, judged, progress)
+    assert raw_table is not None
+    raw = inputs.frames[0].drop("change")
+    due: DataFrame | None = None
+    if not inputs.is_anew and has_due_rows(lake, step, settings["as_of"]):
+        waiting = lake.read(how.quarantine).where(F.col("due_date") <= F.lit(settings["as_of"]))
+        due = lake.hold(waiting, near=how.quarantine).frame
+        raw = raw.unionByName(_landed_again(due, raw_table), allowMissingColumns=True)
     columns = dict.fromkeys([*step.output.columns, *how.quarantine.columns, "broken"])
-    return _follow(lake, step, how, held(judged.select(*columns)), due, progress)
+    judged = _judged(step, how, raw, raw_table, settings).select(*columns)
+    if not lake.is_large(incoming):
+        judged = lake.hold(judged, near=step.output, incoming=incoming).frame
+    quarantined = _quarantine(lake, how, judged, inputs.is_anew, progress)
+    written = _keep(lake, step, how, judged, inputs.is_anew, progress, incoming)
+    recovered = _take_out(lake, how, judged, due, progress) if due is not None else 0
+    return replace(written, rows_quarantined=quarantined, rows_recovered=recovered)
 
 
 def _good(step: Step, judged: DataFrame) -> DataFrame:
     return judged.where(F.size("broken") == 0).select(*step.output.columns)
 
 
-def _bad(how: AddToDays, judged: DataFrame) -> DataFrame:
+def _bad(how: Stage, rows: DataFrame) -> DataFrame:
     """One row per broken record, from the first of the files it stands in by name."""
-    bad = judged.where(F.size("broken") > 0)
     others = [name for name in how.quarantine.columns if name != "record_id"]
     first = F.min_by(
         F.struct(*others), F.struct("landed_file", F.coalesce("landed_line", F.lit(-1)))
     )
-    return bad.groupBy("record_id").agg(first.alias("first")).select("record_id", "first.*")
+    return rows.groupBy("record_id").agg(first.alias("first")).select("record_id", "first.*")
+
+
+def _quarantine(
+    lake: Lake, how: Stage, judged: DataFrame, is_anew: bool, progress: Progress
+) -> int:
+    """Bring the broken records to quarantine; how many it did not hold yet."""
+    table = how.quarantine
+    columns = list(table.columns)
+    broken = judged.where(F.size("broken") > 0).select(*columns)
+    before = lake.row_count(table)
+    stored = lake.read(table)
+    if is_anew:
+        rows = lake.hold(_bad(how, broken), near=table, conform=True)
+        if lake.version(table) is None:
+            if rows.frame.isEmpty():
+                return 0
+            lake.replace(table, rows, progress)
+        else:
+            lake.update(table, rows, Everything(), progress)
+        return max(0, lake.row_count(table) - before)
+    fresh = lake.hold(broken, near=table)
+    if fresh.is_empty:
+        return 0
+    ids = lake.hold(fresh.frame.select("record_id").distinct(), near=table)
+    known = stored.join(F.broadcast(ids.frame), on="record_id", how="left_semi")
+    first = _bad(how, fresh.frame.unionByName(known.select(*columns)))
+    rows = lake.hold(first, near=table, conform=True)
+    lake.create(table)
+    lake.update(table, rows, OfKeys(("record_id",), ids), progress)
+    return lake.row_count(table) - before
+
+
+def _keep(
+    lake: Lake,
+    step: Step,
+    how: Stage,
+    judged: DataFrame,
+    is_anew: bool,
+    progress: Progress,
+    incoming: int | None,
+) -> Written:
+    """Bring the good rows to staging: one per grain among those of the days they fall on."""
+    table, good = step.output, _good(step, judged)
+    if is_anew:
+        kept = how.keep(good).select(*table.columns)
+        if lake.is_large(incoming):
+            return lake.replace(table, Rows(kept), progress, incoming)
+        rows = lake.hold(kept, near=table, conform=True, incoming=incoming)
+        if lake.version(table) is None:
+            return lake.replace(table, rows, progress, incoming)
+        return lake.update(table, rows, Everything(), progress)
+    stored = lake.read(table)
+    if not table.partitioned_by:
+        rows = lake.hold(how.keep(stored.unionByName(good)), near=table, conform=True)
+        return lake.update(table, rows, Everything(), progress)
+    [day] = table.partitioned_by
+    days = sorted(row[0] for row in good.select(day).distinct().collect())
+    if not days:
+        lake.mark(table, progress)
+        return Written()
+    known = stored.where(days_predicate(day, days))
+    rows = lake.hold(how.keep(known.unionByName(good)), near=table, conform=True)
+    return lake.update(table, rows, OfDays(day, days), progress)
+
+
+def _take_out(lake: Lake, how: Stage, judged: DataFrame, due: DataFrame, progress: Progress) -> int:
+    """Take the records that came due, and are not broken otherwise, out of quarantine."""
+    table = how.quarantine
+    bad = judged.where(F.size("broken") > 0).select("record_id")
+    gone = lake.hold(
+        due.select("record_id").join(bad, on="record_id", how="left_anti").distinct(), near=table
+    )
+    before = lake.row_count(table)
+    none = Rows(lake.empty(table))
+    lake.update(table, none, OfKeys(("record_id",), gone), progress)
+    return before - lake.row_count(table)
 
 
 def _judged(
-    step: Step, how: AddToDays, raw: DataFrame, raw_table: type[Table], settings: dict[str, Any]
+    step: Step, how: Stage, raw: DataFrame, raw_table: type[Table], settings: dict[str, Any]
 ) -> DataFrame:
     """The transform's rows, with the rule on the future and what quarantine holds of a row."""
     landed = [F.col(name) for name in raw_table.columns if name not in _NOT_LANDED]
@@ -113,95 +191,3 @@ def _landed_again(due: DataFrame, raw_table: type[Table]) -> DataFrame:
     return parsed.select("raw.*").select(
         *[name for name in raw_table.columns if name not in _NOT_LANDED]
     )
-
-
-def _rebuild(
-    lake: Lake, step: Step, how: AddToDays, judged: DataFrame, progress: Progress
-) -> Written:
-    bad = held(_bad(how, judged).coalesce(1))
-    quarantined = 0
-    if not bad.isEmpty() or lake.version(how.quarantine) is not None:
-        version = lake.replace(how.quarantine, bad, progress)
-        quarantined = lake.rows_written(how.quarantine, version).get("numOutputRows", 0)
-    version = lake.replace(step.output, how.keep(_good(step, judged)), progress)
-    rows = lake.rows_written(step.output, version).get("numOutputRows", 0)
-    return Written(version=version, rows_out=rows, rows_quarantined=quarantined)
-
-
-def _follow(
-    lake: Lake,
-    step: Step,
-    how: AddToDays,
-    judged: DataFrame,
-    due: DataFrame | None,
-    progress: Progress,
-) -> Written:
-    bad = held(_bad(how, judged))
-    quarantined = _add_to_quarantine(lake, how.quarantine, bad, progress)
-    written = _add_to_days(lake, step.output, how, _good(step, judged), progress)
-    if written.version is None:
-        lake.mark(step.output, progress)
-    if due is None:
-        return replace(written, rows_quarantined=quarantined)
-    gone = due.join(bad.select("record_id"), on="record_id", how="left_anti")
-    lake.merge(how.quarantine, gone.withColumn("change", F.lit("delete")), progress)
-    return replace(written, rows_quarantined=quarantined, rows_recovered=due.count())
-
-
-def _add_to_quarantine(lake: Lake, table: type[Table], bad: DataFrame, progress: Progress) -> int:
-    """Merge records in; one that stands there keeps the first file's name."""
-    if bad.isEmpty():
-        return 0
-    if lake.version(table) is None:
-        version = lake.append(table, bad.coalesce(1), progress)
-        return lake.rows_written(table, version).get("numOutputRows", 0)
-    known = lake.read(table).select("record_id", F.col("landed_file").alias("known_file"))
-    fresh = held(
-        bad.join(known, on="record_id", how="left")
-        .where("known_file IS NULL OR landed_file < known_file")
-        .withColumn("change", F.lit("upsert"))
-    )
-    if fresh.isEmpty():
-        return 0
-    version = lake.merge(table, fresh, progress)
-    return lake.rows_written(table, version).get("numTargetRowsInserted", 0)
-
-
-def _add_to_days(
-    lake: Lake, table: type[Table], how: AddToDays, good: DataFrame, progress: Progress
-) -> Written:
-    """Add rows to the days they fall on; days that they change nothing in are left alone."""
-    if not table.partitioned_by:
-        return _add_to_all(lake, table, how, good, progress)
-    day = table.partitioned_by[0]
-    days = sorted(row[0] for row in good.select(day).distinct().collect())
-    stored = lake.read(table).where(days_predicate(day, days))
-    if stored.isEmpty():
-        kept, changed = how.keep(good), days
-    else:
-        kept = held(how.keep(stored.unionByName(good)))
-        columns = list(table.columns)
-        on = [*table.grain, day, "row_hash"]
-        new = kept.select(*table.grain, day, row_hash(columns).alias("row_hash"))
-        old = stored.select(*table.grain, day, row_hash(columns).alias("row_hash"))
-        differing = new.join(old, on=on, how="left_anti").select(day).distinct().collect()
-        changed = sorted(row[0] for row in differing)
-    if not changed:
-        return Written()
-    where = days_predicate(day, changed)
-    version = lake.replace(table, kept.where(where), progress, where=where)
-    rows = lake.rows_written(table, version).get("numOutputRows", 0)
-    return Written(version=version, rows_out=rows)
-
-
-def _add_to_all(
-    lake: Lake, table: type[Table], how: AddToDays, good: DataFrame, progress: Progress
-) -> Written:
-    """Add rows to a table too small for partitions."""
-    stored = lake.read(table)
-    kept = held(how.keep(stored.unionByName(good)).coalesce(1))
-    if kept.count() == lake.row_count(table):
-        return Written()
-    version = lake.replace(table, kept, progress)
-    rows = lake.rows_written(table, version).get("numOutputRows", 0)
-    return Written(version=version, rows_out=rows)

@@ -1,148 +1,203 @@
-"""What a step is: an output, a plain function, what it reads, how it writes.
+"""What a step is: an output, a plain function, what it reads, how the result replaces.
 
-A step's function takes frames in the order of its reads, and by keyword the
-settings and ``as_of`` that its signature names. It can be called from a test
-with frames made by hand.
+The whole vocabulary is on this page. A step reads
+
+    Part      the rows of the touched days, months or keys of an input; written by
+              `days`, `months`, `related`, `keys` and `changes_in_order`
+    Changes   the rows that came and went
+    Whole     a table as it is
+    Own       what the step's output holds already, for state that is carried on
+
+and writes by `Replace` or, from raw to staging, by `Stage`. What a change touches is
+the union over all parts and `Changes` of all changed inputs, and what `also` adds.
+
+A step's function takes frames in the order of its reads and, by keyword, the settings
+that its signature names. Made anew, it gets every input whole, every row as one that
+came, and nothing of its own; so one function defines the table and follows changes.
+It can be called from a test with frames made by hand.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame
 
-from schemas.contract import Table
+from schemas.contract import DATE, Table, qualified_name
+from transforms.techniques.periods import days_of_month, month_of
 
 Transform = Callable[..., DataFrame]
+Given = Mapping[str, Any]
+# From a day of one table to days of another; ``Given`` are the settings and as_of.
+Relation = Callable[[date, Given], Iterable[date]]
+
+# Known to the run, not to the settings file: as_of; where a change is followed, the
+# earliest day that changed and the touched keys (both None where a table is made anew).
+GIVEN_BY_THE_RUN = ("as_of", "first_touched_day", "touched")
 
 
 @dataclass(frozen=True)
-class New:
-    """The rows that raw has gained since the step's last commit."""
+class Part:
+    """The input's rows that the touched parts of the output need.
 
-    table: type[Table]
-
-
-@dataclass(frozen=True)
-class Days:
-    """The input's rows that the touched output days need.
-
-    An output day depends on the input days from ``back`` days before it to
-    itself; so a change on an input day touches the output days up to ``back``
-    later. ``back`` is a number of days, or the name of the setting that holds
-    it. ``day`` is the input's day column, by default the one it is partitioned by.
+    on        the input's column that tells the part: a day or month, or a key
+    touches   the output's days that an input's day touches; None for a key, which
+              touches the output's key of the same value
+    needs     the input's days that an output's day is made of; None for a key, and
+              for an input that is needed whole
+    in_order  of a history of versions: the column of the changes' instants. A key of
+              which only changes came that are after all others needs these and its
+              open version alone
     """
 
     table: type[Table]
-    back: int | str = 0
-    day: str = ""
-
-    @property
-    def day_column(self) -> str:
-        return self.day or self.table.partitioned_by[0]
+    on: str
+    touches: Relation | None = None
+    needs: Relation | None = None
+    in_order: str = ""
 
 
-@dataclass(frozen=True)
-class Months:
-    """The input's rows of the touched output days' months; it has a column ``month``.
+def days(table: type[Table], day: str = "", back: int | Callable[[Given], int] = 0) -> Part:
+    """An output day needs the input's days from ``back`` days before it to itself.
 
-    A change to a month touches all of its days.
+    ``day`` is the input's day column, by default the one it is partitioned by.
     """
 
-    table: type[Table]
+    def reach(given: Given) -> range:
+        return range((back(given) if callable(back) else back) + 1)
+
+    return Part(
+        table,
+        day or table.partitioned_by[0],
+        lambda of, given: (of + timedelta(days=n) for n in reach(given)),
+        lambda of, given: (of - timedelta(days=n) for n in reach(given)),
+    )
 
 
-@dataclass(frozen=True)
-class Related:
-    """The input's rows that the touched output days need, where that is not a span of days.
+def days_of_months(table: type[Table], back: int | Callable[[Given], int] = 0) -> Part:
+    """An output month needs the input's days from ``back`` days before its first to its last."""
+    daily = days(table, back=back)
+    assert daily.touches is not None
+    touches = daily.touches
 
-    ``touches`` takes a changed input day and ``as_of`` and gives the output days
-    that depend on it; ``needs`` takes a touched output day and gives the input days
-    that it is made of, None for the whole table.
+    def needs(month: date, given: Given) -> Iterable[date]:
+        yield from days_of_month(month)
+        yield from daily.needs(month, given) if daily.needs else ()
+
+    return Part(
+        table, daily.on, lambda of, given: {month_of(day) for day in touches(of, given)}, needs
+    )
+
+
+def months(table: type[Table]) -> Part:
+    """An output day needs the row of its month; the input has a column ``month``."""
+    return Part(
+        table,
+        "month",
+        lambda month, given: days_of_month(month),
+        lambda day, given: (month_of(day),),
+    )
+
+
+def related(
+    table: type[Table],
+    touches: Callable[[date, date], Iterable[date]],
+    needs: Callable[[date], Iterable[date]] | None = None,
+) -> Part:
+    """Days related otherwise: ``touches`` takes an input's day and as_of, ``needs`` an output's."""
+    needed = needs
+    return Part(
+        table,
+        table.partitioned_by[0],
+        lambda day, given: touches(day, given["as_of"]),
+        (lambda day, given: needed(day)) if needed else None,
+    )
+
+
+def keys(table: type[Table], by: str) -> Part:
+    """All rows of the touched keys; ``by`` is the key's column in the input."""
+    return Part(table, by)
+
+
+def changes_in_order(table: type[Table], by: str, at: str) -> Part:
+    """The changes of the touched keys of which a history of versions is made, at instants ``at``.
+
+    Neither the past of a key whose changes come in order nor its earlier changes are
+    read. The output has ``is_current``; the input is partitioned by day.
     """
-
-    table: type[Table]
-    touches: Callable[[date, date], Iterable[date]]
-    needs: Callable[[date], Iterable[date]] | None = None
-
-
-@dataclass(frozen=True)
-class Keys:
-    """All rows of the touched keys; ``by`` is the key's column in the table."""
-
-    table: type[Table]
-    by: str
-
-
-@dataclass(frozen=True)
-class Replay:
-    """The changes that make anew whichever of the touched keys' versions can differ.
-
-    Of a key of which only changes came that are after all others: these, and before
-    them its open version as stored, so that its past is neither read nor replaced.
-    Of any other key all of its rows. ``at`` is the column of the changes' instants;
-    the output is a history with ``is_current`` and the table is partitioned by day.
-    """
-
-    table: type[Table]
-    at: str
+    return Part(table, by, in_order=at)
 
 
 @dataclass(frozen=True)
 class Changes:
-    """The rows that came (``change`` = 1) or went (-1) in the input's touched days."""
+    """The rows that came (``change`` = 1) or went (-1). They touch the keys that they name."""
 
     table: type[Table]
-
-
-@dataclass(frozen=True)
-class Since:
-    """The table's rows from ``before`` days before the first touched day on.
-
-    The function learns that day by its parameter ``first_touched_day``.
-    """
-
-    table: type[Table]
-    before: int = 0
 
 
 @dataclass(frozen=True)
 class Whole:
-    """The table as it is."""
+    """The table as it is. ``touches`` False: its change alone makes nothing due."""
 
     table: type[Table]
+    touches: bool = True
 
 
 @dataclass(frozen=True)
-class Carried:
-    """A table that this step's output leads to, as it stood before this run.
+class Own:
+    """The touched keys' rows of the output, or of ``table``, which is made of the output.
 
-    The runner brings it up to date with what is written before the step runs,
-    so that a run killed in between cannot leave it behind.
+    They are as the output stood before this run: the runner first finishes what a
+    killed run left of ``table``. ``before`` days before the first touched day count in.
+    Of an `Also` it is the whole output.
     """
 
-    table: type[Table]
+    table: type[Table] | None = None
+    before: int = 0
+
+
+Read = Part | Changes | Whole | Own
 
 
 @dataclass(frozen=True)
-class TouchedKeys:
-    """The keys that the write touches: its ``by`` columns, distinct."""
+class Also:
+    """What a change touches beside what the step's reads tell.
+
+    ``touched`` takes the frames of ``reads`` and gives the columns that are replaced
+    on, distinct.
+    """
+
+    touched: Transform
+    reads: tuple[Changes | Whole | Own, ...]
 
 
-TableRead = New | Days | Months | Related | Keys | Replay | Changes | Since | Whole | Carried
-Read = TableRead | TouchedKeys
+@dataclass(frozen=True, init=False)
+class Replace:
+    """The touched parts are replaced as a whole: rows that no longer follow are gone.
+
+    ``on`` is the output's day or month, or the columns of a key; none for a table that
+    is always made as a whole. ``since`` names the day from which on a touched key's
+    rows are replaced: those before the first day that changed cannot differ.
+    """
+
+    on: tuple[str, ...]
+    since: str
+
+    def __init__(self, *on: str, since: str = "") -> None:
+        object.__setattr__(self, "on", on)
+        object.__setattr__(self, "since", since)
 
 
 @dataclass(frozen=True)
-class AddToDays:
-    """Add the new rows to the days they fall on; ``keep`` leaves one row per grain.
+class Stage:
+    """From raw to staging: judge each row, keep one per grain, quarantine what is broken.
 
-    Rows that break a rule, or lie in the future by ``instant``, go to quarantine.
-    Without ``instant``, rows have no time of their own.
+    ``keep`` leaves one row per grain. Rows that lie in the future by ``instant`` wait
+    in quarantine until they are due. Without ``instant``, rows have no time of their own.
     """
 
     keep: Transform
@@ -151,73 +206,11 @@ class AddToDays:
 
 
 @dataclass(frozen=True)
-class Touched:
-    """What a change touches, where that is more than the changed rows' own keys or days.
-
-    ``keys`` takes the frames of ``reads``, and settings as a step's function does,
-    and gives the output's ``by`` columns, or its day, distinct.
-    """
-
-    keys: Transform
-    reads: tuple[Read, ...]
-
-
-@dataclass(frozen=True)
-class ReplaceDays:
-    """The touched days are replaced as a whole. ``period``: day or month.
-
-    ``touched`` adds days to those that the reads tell.
-    """
-
-    day: str
-    period: str = "day"
-    touched: Touched | None = None
-
-
-@dataclass(frozen=True)
-class ReplaceKeysInDays:
-    """The result holds the touched keys' rows from the first touched day on.
-
-    Only the days in which one of them differs from what is stored are written.
-    """
-
-    by: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class MergeKeys:
-    """The touched keys' rows are replaced by MERGE; only rows that differ are written.
-
-    Without ``touched``, the keys are those that changed rows of a `Keys` or `Changes`
-    name; those of a `Replay` are touched in any case.
-    """
-
-    by: tuple[str, ...]
-    touched: Touched | None = None
-
-
-@dataclass(frozen=True)
-class ReplaceAll:
-    """A small table is made anew from whole inputs, and written where it differs."""
-
-
-Write = AddToDays | ReplaceDays | ReplaceKeysInDays | MergeKeys | ReplaceAll
-
-
-@dataclass(frozen=True)
-class Update:
-    """How to follow a change without reading the history: same result, less work."""
-
-    transform: Transform
-    reads: tuple[Read, ...]
-
-
-@dataclass(frozen=True)
 class Reconciliation:
     """A blocking audit of a result against the step's inputs.
 
-    ``failures`` takes the result and then the frames of ``transform``'s reads
-    (restricted as for the step), and gives the rows or groups that do not agree.
+    ``failures`` takes the result and then the frames of the step's reads, as the
+    step's function got them, and gives the rows or groups that do not agree.
     """
 
     name: str
@@ -228,50 +221,76 @@ class Reconciliation:
 class Step:
     """One table and how it comes about.
 
-    ``transform`` is the definition: called with whole inputs it gives the whole
-    table; with the rows of touched days or keys, those days or keys. ``update``
-    replaces it where following a change needs more than that. ``is_large``: the
-    table is as large as what landed, so a full build does not hold it in memory.
+    Raises TypeError where a read's change would touch nothing, or where what is
+    replaced is not in the output.
     """
 
     output: type[Table]
     transform: Transform
-    reads: tuple[TableRead, ...]
-    write: Write
-    update: Update | None = None
-    audits: tuple[Reconciliation, ...] = ()
-    is_large: bool = False
+    reads: tuple[Read, ...]
+    write: Replace | Stage
+    also: Also | None = None
+    audits: tuple[Reconciliation, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if isinstance(self.write, Stage):
+            return
+        name, replaced = qualified_name(self.output), {*self.write.on, self.write.since} - {""}
+        if unknown := replaced - set(self.output.columns):
+            raise TypeError(f"{name} is replaced on {unknown}, which it does not have")
+        for read in self.reads if self.write.on else ():
+            if isinstance(read, Whole) and read.touches and read.table not in self._telling:
+                raise TypeError(
+                    f"{name}: no part and no `also` tells what a change of "
+                    f"{qualified_name(read.table)} touches; say so, or touches=False"
+                )
+            if isinstance(read, Part) and (read.touches is None) is self.replaces_days:
+                raise TypeError(f"{name}: {qualified_name(read.table)} tells no {self.write.on}")
+
+    @property
+    def _telling(self) -> frozenset[type[Table]]:
+        """The tables whose changes tell what they touch."""
+        parts = [read.table for read in self.reads if isinstance(read, Part | Changes)]
+        told = [r.table for r in (self.also.reads if self.also else ()) if isinstance(r, Changes)]
+        return frozenset([*parts, *told])
+
+    @property
+    def replaces_days(self) -> bool:
+        """Whether the touched parts are days or months; else they are keys."""
+        on = self.write.on if isinstance(self.write, Replace) else ()
+        return len(on) == 1 and self.output.columns[on[0]].type == DATE
+
+    @property
+    def all_reads(self) -> tuple[Read, ...]:
+        return (*self.reads, *(self.also.reads if self.also else ()))
 
     @property
     def inputs(self) -> tuple[type[Table], ...]:
-        """The tables whose change makes the step run."""
-        reads: list[Read] = [*self.reads, *(self.update.reads if self.update else ())]
-        if self.touched:
-            reads += self.touched.reads
-        tables = [r.table for r in reads if not isinstance(r, Carried | TouchedKeys)]
-        return tuple(dict.fromkeys(t for t in tables if t is not self.output))
+        """The tables that must be up to date before the step runs."""
+        tables = [read.table for read in self.all_reads if not isinstance(read, Own)]
+        return tuple(dict.fromkeys(table for table in tables if table is not self.output))
 
     @property
-    def touched(self) -> Touched | None:
-        return self.write.touched if isinstance(self.write, MergeKeys | ReplaceDays) else None
+    def touching(self) -> tuple[type[Table], ...]:
+        """The inputs whose change makes the step due."""
+        silent = {r.table for r in self.reads if isinstance(r, Whole) and not r.touches}
+        return tuple(t for t in self.inputs if t not in silent or t in self._telling)
+
+    @property
+    def carried(self) -> tuple[type[Table], ...]:
+        """The tables made of the output that the step reads as they stood before."""
+        return tuple(r.table for r in self.reads if isinstance(r, Own) and r.table is not None)
 
     @property
     def settings(self) -> frozenset[str]:
         """The names of the settings that the step's functions take."""
-        functions = [self.transform]
-        functions += [self.update.transform] if self.update else []
-        functions += [self.touched.keys] if self.touched else []
+        functions = [self.transform, *([self.also.touched] if self.also else [])]
         return frozenset().union(*(settings_of(function) for function in functions))
 
     @property
     def follows_as_of(self) -> bool:
         """The table is due again when ``as_of`` moves on, though nothing landed."""
-        return "as_of" in self.settings and not isinstance(self.write, AddToDays)
-
-    @property
-    def carried(self) -> tuple[type[Table], ...]:
-        reads = self.update.reads if self.update else ()
-        return tuple(read.table for read in reads if isinstance(read, Carried))
+        return "as_of" in self.settings and not isinstance(self.write, Stage)
 
 
 def settings_of(transform: Callable[..., Any]) -> tuple[str, ...]:
@@ -280,10 +299,6 @@ def settings_of(transform: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
 
 
-# Known to the run, not to the settings file.
-GIVEN_BY_THE_RUN = ("as_of", "first_touched_day")
-
-
-def bind(transform: Callable[..., Any], settings: dict[str, Any]) -> dict[str, Any]:
+def bind(transform: Callable[..., Any], settings: Given) -> dict[str, Any]:
     """The settings that a function takes, by name."""
     return {name: settings[name] for name in settings_of(transform)}

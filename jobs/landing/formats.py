@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from jobs.errors import SPARK_ERRORS
-from jobs.storage import Storage, local_path
+from jobs.storage import FILE_ERRORS, Storage, escaped, local_path
 from schemas.contract import Source
 
 SUFFIXES = {
@@ -37,18 +37,25 @@ HEAD_BYTES = 1 << 20
 MAX_LINE_BYTES = 64 << 20
 _TEXT = "landed_text"
 _FIELDS = "landed_fields"
+_URL = "landed_url"
+_LINE = "landed_row"
 
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A file as it stands in landing; ``fault`` says why it cannot be read."""
+    """A file as it stands in landing; ``fault`` says why it cannot be read.
+
+    ``name`` is below the landing folder, ``path`` the whole. ``types`` are those of a
+    Parquet file's columns: files of other types are read apart.
+    """
 
     name: str
-    url: str
+    path: str
     size: int
     modified_micros: int
     kind: str
     columns: tuple[str, ...] = ()
+    types: str = ""
     fault: str | None = None
 
     @property
@@ -57,9 +64,9 @@ class LandedFile:
         return self.name, self.size, self.modified_micros
 
 
-def kind_of(url: str) -> str | None:
+def kind_of(name: str) -> str | None:
     """csv, json or parquet by the name's ending; None for a file that is no data."""
-    return next((kind for end, kind in SUFFIXES.items() if url.lower().endswith(end)), None)
+    return next((kind for end, kind in SUFFIXES.items() if name.lower().endswith(end)), None)
 
 
 def inspect(
@@ -78,16 +85,17 @@ def inspect(
 def _inspect_one(spark: SparkSession, storage: Storage, file: LandedFile) -> LandedFile:
     if file.kind == "parquet":
         try:
-            return replace(file, columns=tuple(spark.read.parquet(file.url).schema.names))
+            schema = spark.read.parquet(escaped(file.path)).schema
+            return replace(file, columns=tuple(schema.names), types=schema.simpleString())
         except SPARK_ERRORS:
             return replace(file, fault="unreadable_file")
     try:
-        head = storage.head(file.url, HEAD_BYTES)
-    except SPARK_ERRORS:
+        head = storage.head(file.path, HEAD_BYTES)
+    except FILE_ERRORS:
         return replace(file, fault="unreadable_file")
     if b"\0" in head:
         return replace(file, fault="binary_file")
-    if file.size > MAX_LINE_BYTES and _longest_line(file.url) > MAX_LINE_BYTES:
+    if file.size > MAX_LINE_BYTES and _longest_line(file.path) > MAX_LINE_BYTES:
         return replace(file, fault="line_too_long")
     if file.kind == "json":
         is_array = head.lstrip().startswith(b"[")
@@ -115,9 +123,9 @@ def _json_columns(
     if not files:
         return {}
     keys = F.array_sort(F.array_distinct(F.flatten(F.collect_set(F.map_keys(_FIELDS)))))
-    lines = _json_lines(spark, [f.url for f in files])
+    lines = _json_lines(spark, [escaped(f.path) for f in files])
     try:
-        rows = lines.groupBy(_below(root, F.col("url"))).agg(keys).collect()
+        rows = lines.groupBy(_below(root, F.col(_URL))).agg(keys).collect()
         return {name: tuple(names) for name, names in rows}
     except SPARK_ERRORS:
         if len(files) == 1:
@@ -136,9 +144,9 @@ def _complete(source: type[Source], file: LandedFile) -> LandedFile:
     return file
 
 
-def _longest_line(url: str) -> int:
+def _longest_line(file: str) -> int:
     """The length of the longest line of a local file; 0 where it lies elsewhere or is zipped."""
-    path = local_path(url)
+    path = local_path(file)
     if path is None or path.endswith(".gz"):
         return 0
     longest = current = 0
@@ -168,13 +176,13 @@ def read(
     Columns: the source's, as text; unknown_columns, missing_columns,
     malformed_reason, malformed_text, landed_file (below ``root``), landed_line.
     """
-    groups: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    groups: dict[tuple[str, tuple[str, ...], str], list[str]] = defaultdict(list)
     for file in files:
         if not file.fault:
-            groups[file.kind, file.columns].append(file.url)
+            groups[file.kind, file.columns, file.types].append(escaped(file.path))
     readers = {"csv": _read_csv, "json": _read_json, "parquet": _read_parquet}
     frames = []
-    for (kind, columns), urls in groups.items():
+    for (kind, columns, _), urls in groups.items():
         frame, values = readers[kind](spark, columns, urls)
         frames.append(_shaped(source, root, columns, frame, values))
     faults = [(file.name, file.fault) for file in files if file.fault]
@@ -187,7 +195,8 @@ _Parsed = tuple[DataFrame, dict[str, Column]]
 
 
 def _read_csv(spark: SparkSession, columns: tuple[str, ...], urls: list[str]) -> _Parsed:
-    schema = T.StructType([T.StructField(name, T.StringType()) for name in (*columns, _TEXT)])
+    names = [*_numbered(columns), _TEXT]
+    schema = T.StructType([T.StructField(name, T.StringType()) for name in names])
     frame = (
         spark.read.schema(schema)
         .option("header", "true")
@@ -198,9 +207,16 @@ def _read_csv(spark: SparkSession, columns: tuple[str, ...], urls: list[str]) ->
         .option("columnNameOfCorruptRecord", _TEXT)
         .option("maxCharsPerColumn", str(MAX_LINE_BYTES))
         .csv(urls)
-        .withColumns({"url": F.col("_metadata.file_path"), "line": F.lit(None).cast("bigint")})
+        .withColumns({_URL: F.col("_metadata.file_path"), _LINE: F.lit(None).cast("bigint")})
     )
-    return frame, {name: F.when(F.col(_TEXT).isNull(), _named(name)) for name in columns}
+    is_whole = F.col(_TEXT).isNull()
+    named = zip(columns, _numbered(columns), strict=True)
+    return frame, {name: F.when(is_whole, F.col(number)) for name, number in named}
+
+
+def _numbered(columns: Sequence[str]) -> list[str]:
+    """Names for landed columns that meet none of ours, whatever they are called."""
+    return [f"column_{number}" for number in range(len(columns))]
 
 
 def _json_lines(spark: SparkSession, urls: list[str]) -> DataFrame:
@@ -208,7 +224,7 @@ def _json_lines(spark: SparkSession, urls: list[str]) -> DataFrame:
     return (
         spark.read.text(urls)
         .where(F.trim("value") != "")
-        .select("value", F.col("_metadata.file_path").alias("url"), parsed.alias(_FIELDS))
+        .select("value", F.col("_metadata.file_path").alias(_URL), parsed.alias(_FIELDS))
     )
 
 
@@ -216,7 +232,7 @@ def _read_json(spark: SparkSession, columns: tuple[str, ...], urls: list[str]) -
     frame = _json_lines(spark, urls).withColumns(
         {
             _TEXT: F.when(F.col(_FIELDS).isNull(), F.col("value")),
-            "line": F.lit(None).cast("bigint"),
+            _LINE: F.lit(None).cast("bigint"),
         }
     )
     return frame, {name: F.element_at(_FIELDS, F.lit(name)) for name in columns}
@@ -225,20 +241,18 @@ def _read_json(spark: SparkSession, columns: tuple[str, ...], urls: list[str]) -
 def _read_parquet(spark: SparkSession, columns: tuple[str, ...], urls: list[str]) -> _Parsed:
     frame = spark.read.parquet(*urls)
     nested = (T.StructType, T.ArrayType, T.MapType)
-    values = {
-        f.name: F.to_json(_named(f.name))
-        if isinstance(f.dataType, nested)
-        else _named(f.name).cast("string")
-        for f in frame.schema.fields
-    }
-    located = frame.withColumns(
-        {
-            "url": F.col("_metadata.file_path"),
-            "line": F.col("_metadata.row_index"),
-            _TEXT: F.lit(None).cast("string"),
-        }
+    kinds = {f.name: f.dataType for f in frame.schema.fields}
+    numbers = dict(zip(columns, _numbered(columns), strict=True))
+    located = frame.select(
+        *[_named(name).alias(number) for name, number in numbers.items()],
+        F.col("_metadata.file_path").alias(_URL),
+        F.col("_metadata.row_index").alias(_LINE),
+        F.lit(None).cast("string").alias(_TEXT),
     )
-    return located, values
+    return located, {
+        name: F.to_json(number) if isinstance(kinds[name], nested) else F.col(number).cast("string")
+        for name, number in numbers.items()
+    }
 
 
 def _shaped(
@@ -261,8 +275,8 @@ def _shaped(
         F.lit(missing).cast("string").alias("missing_columns"),
         F.when(F.col(_TEXT).isNotNull(), "malformed_line").alias("malformed_reason"),
         F.col(_TEXT).alias("malformed_text"),
-        _below(root, F.col("url")).alias("landed_file"),
-        F.col("line").alias("landed_line"),
+        _below(root, F.col(_URL)).alias("landed_file"),
+        F.col(_LINE).alias("landed_line"),
     )
 
 
@@ -285,7 +299,7 @@ def _faults(
 def _below(root: str, url: Column) -> Column:
     """The file's name below landing; Spark writes its URL percent-coded, with three slashes."""
     decoded = F.url_decode(F.regexp_replace(url, r"\+", "%2B"))
-    plain = F.regexp_replace(decoded, r"^file:/+", "file:/")
+    plain = F.regexp_replace(decoded, r"^file:/+", "/")
     return F.substring(plain, F.lit(len(root) + 2), F.length(plain))
 
 

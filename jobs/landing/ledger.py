@@ -7,16 +7,16 @@ and the note, the next run makes the note.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import functions as F
 
 from jobs.errors import SPARK_ERRORS, UsageError
 from jobs.lake.commits import Progress
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
+from jobs.lake.regions import Rows, Written
 from jobs.landing import formats
 from jobs.landing.formats import LandedFile
 from schemas.catalog import SYSTEMS
@@ -25,6 +25,8 @@ from schemas.ops import LandedFiles
 
 # Bounds the list of files that one commit has to name.
 FILES_PER_LOAD = 5_000
+# How much larger text is than its gzip, roughly.
+ZIPPED = 8
 
 _Note = tuple[str, str, str, int, int, int]
 
@@ -56,37 +58,28 @@ class Landing:
                 f"the landing folder {root} does not exist. Name with --landing the folder that "
                 "holds <system>/<source>/."
             )
-        # Spark spells a local file's URL with one slash or with three.
-        self.root = re.sub(r"^file:/+", "file:/", lake.storage.absolute(root))
+        self.root = lake.storage.absolute(root)
         self._loaded: dict[tuple[str, str], dict[tuple[str, int, int], int]] = {}
-        for system, source, name, size, modified, load_id in (
-            lake.read(LandedFiles).withColumn("modified_at", F.unix_micros("modified_at")).collect()
-        ):
-            self._loaded.setdefault((system, source), {})[name, size, modified] = load_id
+        for row in lake.collect(LandedFiles):
+            identity = (row["landed_file"], row["size_bytes"], _micros(row["modified_at"]))
+            loaded = self._loaded.setdefault((row["system_name"], row["source"]), {})
+            loaded[identity] = row["load_id"]
 
     def waiting(self, source: type[Source]) -> list[LandedFile]:
         """The files of a source that are not loaded yet, in order of name.
 
-        A file without a byte is not there yet: Spark's listing passes it over.
+        A file without a byte is not there yet, and one whose name begins with ``_`` or
+        ``.`` is not meant to be read.
         """
         folder = f"{self.root}/{source.system}/{table_name(source)}"
-        if not self.lake.storage.is_folder(folder):
-            return []
-        listing = (
-            self.spark.read.format("binaryFile")
-            .option("recursiveFileLookup", "true")
-            .load(folder)
-            .select("path", "length", F.unix_micros("modificationTime"))
-            .collect()
-        )
-        found = []
-        for url, size, modified in sorted(map(tuple, listing)):
-            kind = formats.kind_of(url)
-            if kind is not None:
-                name = re.sub(r"^file:/+", "file:/", url).removeprefix(f"{self.root}/")
-                found.append(LandedFile(name, url, size, modified, kind))
         loaded = self._loaded.get((source.system, table_name(source)), {})
-        return [file for file in found if file.identity not in loaded]
+        found = []
+        for file in self.lake.storage.files(folder):
+            name = file.path.removeprefix(f"{self.root}/")
+            kind = formats.kind_of(name)
+            if kind is not None and file.size and not _is_hidden(file.path, folder):
+                found.append(LandedFile(name, file.path, file.size, file.modified_micros, kind))
+        return sorted((f for f in found if f.identity not in loaded), key=lambda f: f.name)
 
     def size_bytes(self, systems: Sequence[str]) -> int:
         """Size of all files that are loaded, as they landed."""
@@ -133,11 +126,11 @@ class Landing:
             return
         for system, source, name, size, modified, load_id in notes:
             self._loaded.setdefault((system, source), {})[name, size, modified] = load_id
-        columns = "system_name string, source string, landed_file string, size_bytes bigint, "
-        frame = self.spark.createDataFrame(
-            list(notes), columns + "modified_at bigint, load_id bigint"
-        ).withColumn("modified_at", F.timestamp_micros("modified_at"))
-        self.lake.append(LandedFiles, frame.coalesce(1), Progress(run_id=run_id))
+        values = [
+            (*place, size, datetime.fromtimestamp(0, UTC) + timedelta(microseconds=modified), load)
+            for *place, size, modified, load in notes
+        ]
+        self.lake.append_values(LandedFiles, values, Progress(run_id=run_id))
 
     def _load_part(
         self,
@@ -151,14 +144,14 @@ class Landing:
         loaded = self._loaded.get((source.system, table_name(source)), {})
         load_id = max(loaded.values(), default=0) + 1
         try:
-            version = self._append(source, raw, files, load_id, run_id, now)
+            written = self._append(source, raw, files, load_id, run_id, now)
         except SPARK_ERRORS:
             # One bad file must not keep the others out: find it, load the rest.
             judged = [self._judged(source, file) for file in files]
             if judged == files:
                 raise
             files = judged
-            version = self._append(source, raw, files, load_id, run_id, now)
+            written = self._append(source, raw, files, load_id, run_id, now)
         self.note(
             [_note(source, f.name, f.size, f.modified_micros, load_id) for f in files],
             run_id=run_id,
@@ -166,8 +159,8 @@ class Landing:
         return Load(
             source=source,
             raw=raw,
-            version=version,
-            rows=self.lake.rows_written(raw, version).get("numOutputRows", 0),
+            version=written.version or 0,
+            rows=written.rows_out,
             files=tuple(files),
             drift=_drift(source, files),
         )
@@ -185,12 +178,29 @@ class Landing:
         load_id: int,
         run_id: str,
         now: datetime,
-    ) -> int:
+    ) -> Written:
         frame = formats.read(self.spark, source, self.root, files).withColumns(
             {"loaded_at": F.lit(now.astimezone(UTC)), "load_id": F.lit(load_id).cast("bigint")}
         )
         named = [[f.name, f.size, f.modified_micros, load_id] for f in files]
-        return self.lake.append(raw, frame, Progress(run_id=run_id, files=named))
+        incoming = sum(file.size * (ZIPPED if ".gz" in file.name else 1) for file in files)
+        progress = Progress(run_id=run_id, files=named)
+        rows = Rows(frame)
+        if self.lake.is_embedded(raw, incoming):
+            rows = self.lake.hold(frame, near=raw, conform=True, incoming=incoming)
+        return self.lake.append(raw, rows, progress, incoming)
+
+
+def _micros(instant: datetime) -> int:
+    if instant.tzinfo is None:
+        # Spark gives a local time of this process.
+        instant = instant.astimezone(UTC)
+    return (instant - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
+
+
+def _is_hidden(path: str, folder: str) -> bool:
+    """Whether a part of the path below the folder is one that Spark's listing passes over."""
+    return any(part.startswith(("_", ".")) for part in path.removeprefix(folder).split("/"))
 
 
 def _note(source: type[Source], name: str, size: int, modified: int, load_id: int) -> _Note:

@@ -6,21 +6,18 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.engine.step import (
-    AddToDays,
-    Carried,
     Changes,
-    Days,
-    Keys,
-    MergeKeys,
-    Months,
-    New,
+    Given,
+    Own,
     Reconciliation,
-    ReplaceDays,
-    ReplaceKeysInDays,
-    Since,
+    Replace,
+    Stage,
     Step,
-    Update,
     Whole,
+    days,
+    days_of_months,
+    keys,
+    months,
 )
 from schemas.web import (
     ChannelAttributionDaily,
@@ -40,11 +37,19 @@ from schemas.web import (
 )
 from transforms.web import core, marts, staging
 
-LOOKBACK = "attribution_lookback_days"
-WINDOW = "data_driven_window_days"
+
+def _lookback(given: Given) -> int:
+    """Days back that a touch can lie: of 24 hours each, where a clock changes one day more."""
+    return given["attribution_lookback_days"] + 1
 
 
-def _days_with_other_row_counts(result: DataFrame, events: DataFrame) -> DataFrame:
+def _window(given: Given) -> int:
+    return given["data_driven_window_days"]
+
+
+def _days_with_other_row_counts(
+    result: DataFrame, events: DataFrame, *carried: DataFrame
+) -> DataFrame:
     """Days in which the session events are not as many as the staged events."""
     numbered = result.groupBy("event_date").agg(F.count("*").alias("numbered"))
     staged = events.groupBy("event_date").agg(F.count("*").alias("staged"))
@@ -81,97 +86,79 @@ STEPS = (
     Step(
         StgEvents,
         staging.events,
-        reads=(New(RawEvents),),
-        write=AddToDays(
-            keep=staging.one_per_event, quarantine=QuarantinedEvents, instant="event_ts"
-        ),
-        is_large=True,
+        reads=(Changes(RawEvents),),
+        write=Stage(keep=staging.one_per_event, quarantine=QuarantinedEvents, instant="event_ts"),
     ),
     Step(
         FctSessionEvents,
         core.session_events,
-        reads=(Since(StgEvents),),
-        write=ReplaceKeysInDays(by=("user_id",)),
-        update=Update(
-            core.session_events_since,
-            reads=(
-                Changes(StgEvents),
-                Since(StgEvents),
-                Since(FctSessionEvents, before=1),
-                Carried(DimUsers),
-            ),
-        ),
+        reads=(keys(StgEvents, "user_id"), Own(before=1), Own(DimUsers)),
+        write=Replace("user_id", since="event_date"),
         audits=(Reconciliation("as_many_rows_as_stg_events", _days_with_other_row_counts),),
-        is_large=True,
     ),
     Step(
         DimUsers,
         core.users,
-        reads=(Whole(FctSessionEvents),),
-        write=MergeKeys(by=("user_id",)),
-        update=Update(
-            core.users_since,
-            reads=(Changes(FctSessionEvents), Whole(DimUsers), Whole(FctSessionEvents)),
-        ),
+        reads=(Changes(FctSessionEvents), Own(), Whole(FctSessionEvents)),
+        write=Replace("user_id"),
     ),
     Step(
         FctSessions,
         core.sessions,
-        reads=(Days(FctSessionEvents, day="session_date"),),
-        write=ReplaceDays("session_date"),
+        reads=(days(FctSessionEvents, "session_date"),),
+        write=Replace("session_date"),
     ),
     Step(
         PurchaseEvents,
         core.purchase_events,
-        reads=(Days(StgEvents),),
-        write=ReplaceDays("event_date"),
+        reads=(days(StgEvents),),
+        write=Replace("event_date"),
     ),
     Step(
         FctOrders,
         core.orders,
-        reads=(Keys(PurchaseEvents, by="transaction_id"),),
-        write=MergeKeys(by=("order_id",)),
+        reads=(keys(PurchaseEvents, "transaction_id"),),
+        write=Replace("order_id"),
     ),
     Step(
         FctMarketingTouches,
         core.marketing_touches,
-        reads=(Days(FctSessions),),
-        write=ReplaceDays("touch_date"),
+        reads=(days(FctSessions),),
+        write=Replace("touch_date"),
     ),
     Step(
         FctOrderAttribution,
         core.order_attribution,
-        reads=(Days(FctOrders), Days(FctMarketingTouches, back=LOOKBACK)),
-        write=ReplaceDays("order_date"),
+        reads=(days(FctOrders), days(FctMarketingTouches, back=_lookback)),
+        write=Replace("order_date"),
         audits=(Reconciliation("credit_is_whole", _orders_not_fully_credited),),
     ),
     Step(
         ChannelWeights,
         marts.channel_weights,
-        reads=(
-            Days(FctOrders, back=WINDOW),
-            Days(FctOrderAttribution, back=WINDOW),
-            Days(FctMarketingTouches, back=WINDOW),
+        reads=tuple(
+            days_of_months(table, back=_window)
+            for table in (FctOrders, FctOrderAttribution, FctMarketingTouches)
         ),
-        write=ReplaceDays("month", period="month"),
+        write=Replace("month"),
     ),
     Step(
         ChannelAttributionDaily,
         marts.channel_attribution_daily,
-        reads=(Days(FctOrderAttribution), Days(FctOrders), Months(ChannelWeights)),
-        write=ReplaceDays("order_date"),
+        reads=(days(FctOrderAttribution), days(FctOrders), months(ChannelWeights)),
+        write=Replace("order_date"),
         audits=(Reconciliation("revenue_is_that_of_the_orders", _days_with_other_revenue),),
     ),
     Step(
         WebEngagementDaily,
         marts.web_engagement_daily,
-        reads=(Days(FctSessions), Days(FctSessionEvents, day="session_date")),
-        write=ReplaceDays("session_date"),
+        reads=(days(FctSessions), days(FctSessionEvents, "session_date")),
+        write=Replace("session_date"),
     ),
     Step(
         WebFunnelDaily,
         marts.web_funnel_daily,
-        reads=(Days(FctSessionEvents, day="session_date"),),
-        write=ReplaceDays("session_date"),
+        reads=(days(FctSessionEvents, "session_date"),),
+        write=Replace("session_date"),
     ),
 )

@@ -18,7 +18,7 @@ import duckdb
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from jobs.session import build_session
 from schemas.catalog import SYSTEMS
 from schemas.contract import Layer, table_name

@@ -26,7 +26,7 @@ import psutil
 
 from jobs.engine.results import RunResult
 from jobs.engine.runner import Run
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
 from jobs.session import build_session
 from jobs.settings import load_policy

@@ -27,7 +27,8 @@ from pyspark.sql import functions as F
 from jobs.engine.runner import Run
 from jobs.errors import SPARK_ERRORS
 from jobs.lake.commits import Progress
-from jobs.lake.tables import Lake, nullable
+from jobs.lake.form import nullable
+from jobs.lake.lake import Lake
 from jobs.session import SMALL_LANDING_BYTES, build_session, suit_to
 from jobs.settings import load_policy
 from jobs.systems import STEPS

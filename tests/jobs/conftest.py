@@ -15,7 +15,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.demo import sample_healthcare, sample_social
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from tests.jobs.bad_bookings import write_bad_bookings
 from tests.jobs.bad_community import write_bad_community
 from tests.landing_files import event, run_system, run_web, write_csv

@@ -17,7 +17,7 @@ from jobs.engine.results import RunResult, StepResult
 from jobs.engine.runner import Run
 from jobs.engine.step import Reconciliation, Transform
 from jobs.lake.commits import Progress
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
 from jobs.lease import Lease
 from jobs.settings import load_policy

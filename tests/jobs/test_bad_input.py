@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from jobs.errors import LeaseHeld, UsageError, VersionMismatch
 from jobs.lake.commits import Progress
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from jobs.landing import formats
 from jobs.landing.ledger import Landing
 from jobs.lease import Lease

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
 from jobs.engine.step import AddToDays, Step, bind
-from jobs.lake.tables import nullable, shape
+from jobs.lake.form import nullable, shape
 from jobs.settings import load_policy, system_settings
 from jobs.systems import STEPS
 from schemas.catalog import ALL_TABLES, SYSTEMS

@@ -15,7 +15,7 @@ import pytest
 from deltalake import DeltaTable
 from nbclient import NotebookClient
 
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from schemas.catalog import ALL_TABLES
 from schemas.contract import Table, description
 from tests.jobs.conftest import Bookings

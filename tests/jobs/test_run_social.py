@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from jobs.engine.ops import results_json
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from schemas import social
 from schemas.contract import table_name
 from schemas.ops import Releases

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from schemas import web
 from schemas.ops import Releases
 from tests.jobs.conftest import AS_OF, day_files

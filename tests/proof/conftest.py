@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from jobs.demo import sample_web
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from jobs.settings import Policy, load_policy
 from schemas.contract import Table
 from tests.landing_files import run_web

@@ -10,7 +10,7 @@ import duckdb
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from schemas.contract import Table, table_name
 from tests.landing_files import run_system
 from tests.proof.comparison import differing

@@ -17,7 +17,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.demo import sample_web
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from jobs.package import package
 from tests.landing_files import contents, run_web
 

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from tests.landing_files import SAMPLES, contents, run_system
 
 pytestmark = pytest.mark.proof

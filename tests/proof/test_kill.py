@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from schemas.ops import LandedFiles, Releases
 from tests.landing_files import SAMPLES, contents, run_system
 

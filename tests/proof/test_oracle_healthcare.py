@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from pyspark.sql import Row, SparkSession
 
 from jobs.demo import sample_healthcare
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from schemas import healthcare
 from schemas.contract import Table, table_name
 from tests.proof.followed import assert_same, followed_lake

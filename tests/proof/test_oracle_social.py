@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.demo import sample_social
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from schemas import social
 from schemas.contract import Table, table_name
 from tests.landing_files import run_system

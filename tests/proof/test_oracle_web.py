@@ -10,7 +10,7 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from jobs.lake.tables import Lake
+from jobs.lake.lake import Lake
 from schemas import web
 from schemas.contract import Table, table_name
 from tests.landing_files import event, run_web, write_csv

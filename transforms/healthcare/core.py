@@ -83,15 +83,11 @@ def fact_session(
     ).select(*FactSession.columns)
 
 
-def touched_sessions(
-    session_changes: DataFrame,
-    map_changes: DataFrame,
-    user_identity_map: DataFrame,
-    latest_sessions: DataFrame,
+def sessions_of_identities(
+    map_changes: DataFrame, user_identity_map: DataFrame, latest_sessions: DataFrame
 ) -> DataFrame:
-    """Distinct session_id whose row of fact_session can differ after these changes."""
-    moved = facts_of_identities(map_changes, user_identity_map, latest_sessions, key="session_id")
-    return session_changes.select("session_id").union(moved).distinct()
+    """Distinct session_id of the sessions whose canonical user can differ after these changes."""
+    return facts_of_identities(map_changes, user_identity_map, latest_sessions, key="session_id")
 
 
 def fact_payment(
@@ -118,13 +114,11 @@ def fact_payment(
     )
 
 
-def touched_payments(
-    payment_changes: DataFrame, appointment_changes: DataFrame, stg_payments: DataFrame
-) -> DataFrame:
-    """Distinct payment_id whose row of fact_payment can differ after these changes."""
+def payments_of_appointments(appointment_changes: DataFrame, stg_payments: DataFrame) -> DataFrame:
+    """Distinct payment_id of the payments for appointments that came or went."""
     appointments = appointment_changes.select("appointment_id").distinct()
     paid = stg_payments.join(F.broadcast(appointments), on="appointment_id", how="left_semi")
-    return payment_changes.select("payment_id").union(paid.select("payment_id")).distinct()
+    return paid.select("payment_id").distinct()
 
 
 def fact_appointment(
@@ -201,8 +195,7 @@ def _last_session_before(
     )
 
 
-def touched_appointments(
-    appointment_changes: DataFrame,
+def appointments_of_changes(
     map_changes: DataFrame,
     user_changes: DataFrame,
     session_changes: DataFrame,
@@ -221,7 +214,6 @@ def touched_appointments(
     users = user_changes.select(F.col("user_id").alias("login_user_id")).distinct()
     owned = user_identity_map.join(F.broadcast(users), on="login_user_id", how="left_semi")
     found = [
-        appointment_changes.select("appointment_id"),
         facts_of_identities(
             map_changes, user_identity_map, latest_appointments, key="appointment_id"
         ),
@@ -254,13 +246,13 @@ def dim_session(
     )
 
 
-def touched_visits(
+def sessions_of_visitors(
     session_changes: DataFrame, appointment_changes: DataFrame, fact_session: DataFrame
 ) -> DataFrame:
-    """Distinct session_id whose row of dim_session can differ after these changes.
+    """Distinct session_id of all sessions of the people that these changes name.
 
-    All sessions of the canonical users that changed sessions and attributions name:
-    with one, another becomes the first or ceases to be it.
+    With a session, or with what a booking is attributed to, another becomes the first
+    or the last touch, or ceases to be it.
     """
     attributed = appointment_changes.where("attributed_session_id IS NOT NULL").select(
         F.col("attributed_session_id").alias("session_id")
@@ -270,7 +262,7 @@ def touched_visits(
     theirs = fact_session.join(
         F.broadcast(people.distinct()), on="canonical_user_id", how="left_semi"
     )
-    return theirs.select("session_id").union(session_changes.select("session_id")).distinct()
+    return theirs.select("session_id").distinct()
 
 
 def dim_date(

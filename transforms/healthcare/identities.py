@@ -36,12 +36,17 @@ def user_identity_map(
     *,
     backstitch: bool,
     max_logins_per_device: int,
+    touched: DataFrame | None = None,
 ) -> DataFrame:
-    """See `UserIdentityMap`. Of inputs that hold all there is of some identities, those's rows.
+    """See `UserIdentityMap`; where ``touched`` names identities, their rows alone.
 
     An identity's first row begins when it is first seen: in a session, a booking,
     a state of the user, a merge.
     """
+    if touched is not None:
+        latest_sessions, latest_appointments, stg_users, stg_account_merges = _naming(
+            touched, latest_sessions, latest_appointments, stg_users, stg_account_merges
+        )
     seen = _sightings(latest_sessions, latest_appointments, stg_users, stg_account_merges)
     first_seen = seen.groupBy(*_KEY).agg(F.min("seen_at").alias("seen_at"))
     logins = first_seen.where(F.col("identity_type") == LOGIN).select(
@@ -82,26 +87,22 @@ def user_identity_map(
     rows = joined_neighbours(
         named, keys=_KEY, values=("login_user_id", "canonical_user_id", "match_rule")
     )
-    return rows.withColumn("is_current", F.col("valid_to").isNull()).select(
+    whole = rows.withColumn("is_current", F.col("valid_to").isNull()).select(
         *UserIdentityMap.columns
     )
+    if touched is None:
+        return whole
+    return whole.join(F.broadcast(touched.select(*_KEY)), on=list(_KEY), how="left_semi")
 
 
-def map_of_touched(
+def _naming(
     touched: DataFrame,
     latest_sessions: DataFrame,
     latest_appointments: DataFrame,
     stg_users: DataFrame,
     stg_account_merges: DataFrame,
-    login_survivors: DataFrame,
-    *,
-    backstitch: bool,
-    max_logins_per_device: int,
-) -> DataFrame:
-    """The rows of `user_identity_map` for the identities in ``touched`` alone.
-
-    Restricts the inputs to rows that name one of them.
-    """
+) -> tuple[DataFrame, DataFrame, DataFrame, DataFrame]:
+    """The inputs' rows that name one of the touched identities."""
     key = F.broadcast(touched)
     logins = key.where(F.col("identity_type") == LOGIN).select("identity_value")
     devices = key.where(F.col("identity_type") == DEVICE).select("identity_value")
@@ -118,16 +119,7 @@ def map_of_touched(
     merges = naming(stg_account_merges, "from_user_id", logins).unionByName(
         naming(stg_account_merges, "into_user_id", logins)
     )
-    rows = user_identity_map(
-        sessions.distinct(),
-        appointments,
-        naming(stg_users, "user_id", logins),
-        merges,
-        login_survivors,
-        backstitch=backstitch,
-        max_logins_per_device=max_logins_per_device,
-    )
-    return rows.join(key, on=list(_KEY), how="left_semi")
+    return sessions.distinct(), appointments, naming(stg_users, "user_id", logins), merges
 
 
 def touched_identities(

@@ -43,12 +43,6 @@ def user_spend(fact_session: DataFrame, fact_appointment: DataFrame) -> DataFram
     )
 
 
-def touched_users(session_changes: DataFrame, appointment_changes: DataFrame) -> DataFrame:
-    """Distinct canonical_user_id whose row of user_spend can differ after these changes."""
-    named = session_changes.select("canonical_user_id")
-    return named.union(appointment_changes.select("canonical_user_id")).distinct()
-
-
 def provider_performance(fact_appointment: DataFrame) -> DataFrame:
     """See `ProviderPerformance`."""
     completed = F.count_if(F.col("status") == "completed")

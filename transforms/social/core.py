@@ -94,8 +94,32 @@ def user_activity_daily(user_device_activity: DataFrame) -> DataFrame:
     )
 
 
-def user_spans(user_activity_daily: DataFrame) -> DataFrame:
-    """See `UserSpans`."""
+def user_spans(changes: DataFrame, stored: DataFrame, history: DataFrame) -> DataFrame:
+    """user_spans of the users that ``changes`` of user_activity_daily name.
+
+    changes  days of activity that came (change = 1) or went (-1)
+    stored   user_spans before them; empty where all days are among those that came
+    history  the whole of user_activity_daily, read only for users of whom the first
+             or last day went
+    """
+    followed = follow_totals(
+        stored,
+        _spans(changes.where("change = 1")),
+        _spans(changes.where("change = -1")),
+        key="user_id",
+        sums=(),
+        firsts={"first_active_date": ()},
+        lasts={"last_active_date": ()},
+        anys=(),
+    )
+    lost = followed.where("lost_extreme").select("user_id")
+    again = _spans(history.join(F.broadcast(lost), on="user_id", how="left_semi"))
+    kept = followed.where(~F.col("lost_extreme")).select(*UserSpans.columns)
+    return kept.unionByName(again)
+
+
+def _spans(user_activity_daily: DataFrame) -> DataFrame:
+    """One row per user of these days of activity: the first and the last of them."""
     return (
         user_activity_daily.groupBy("user_id")
         .agg(
@@ -104,28 +128,6 @@ def user_spans(user_activity_daily: DataFrame) -> DataFrame:
         )
         .select(*UserSpans.columns)
     )
-
-
-def user_spans_since(changes: DataFrame, stored: DataFrame, history: DataFrame) -> DataFrame:
-    """user_spans of the users that ``changes`` of user_activity_daily name.
-
-    ``history`` is the whole of user_activity_daily, read only for users of whom
-    the first or last day went.
-    """
-    followed = follow_totals(
-        stored,
-        user_spans(changes.where("change = 1")),
-        user_spans(changes.where("change = -1")),
-        key="user_id",
-        sums=(),
-        firsts={"first_active_date": ()},
-        lasts={"last_active_date": ()},
-        anys=(),
-    )
-    lost = followed.where("lost_extreme").select("user_id")
-    again = user_spans(history.join(F.broadcast(lost), on="user_id", how="left_semi"))
-    kept = followed.where(~F.col("lost_extreme")).select(*UserSpans.columns)
-    return kept.unionByName(again)
 
 
 def user_first_activity(user_spans: DataFrame) -> DataFrame:
@@ -164,13 +166,11 @@ def _churned(last_active_date: Column, as_of: date) -> Column:
     return F.when(F.last_day(next_month) <= F.lit(as_of), next_month)
 
 
-def users_active_or_churned(
-    span_changes: DataFrame, dim_user: DataFrame, *, as_of: date
-) -> DataFrame:
-    """Distinct user_id whose current version can differ by these changes, or by ``as_of``."""
+def users_churned_since(dim_user: DataFrame, *, as_of: date) -> DataFrame:
+    """Distinct user_id of those who churned by ``as_of`` and were not called so yet."""
     churned = _churned(F.col("last_active_date"), as_of)
     aged = dim_user.where(F.col("is_current") & ~churned.eqNullSafe(F.col("churned_date")))
-    return span_changes.select("user_id").union(aged.select("user_id")).distinct()
+    return aged.select("user_id").distinct()
 
 
 def dim_content(stg_contents: DataFrame) -> DataFrame:

@@ -25,6 +25,11 @@ def next_month(day: date) -> date:
     return month_of(month_of(day) + timedelta(days=31))
 
 
+def days_of_month(day: date) -> Iterator[date]:
+    """The days of the month that a day lies in."""
+    yield from _days(month_of(day), next_month(day))
+
+
 def periods_of(day: date, as_of: date) -> Iterator[date]:
     """The starts of the periods that a day lies in."""
     yield from (day, month_of(day))
@@ -61,9 +66,12 @@ def itself(day: date) -> Iterator[date]:
 
 
 def months_since(day: date, as_of: date) -> Iterator[date]:
-    """The starts of the months from a day's to that of ``as_of``."""
+    """The starts of the months from a day's to that of the day after ``as_of``.
+
+    Events of that day are let in, so its month may have activity already.
+    """
     month = month_of(day)
-    while month <= as_of:
+    while month <= as_of + _ONE_DAY:
         yield month
         month = next_month(month)
 

@@ -25,49 +25,37 @@ from transforms.techniques.totals import follow_totals
 MODELS = ("first_click", "last_click", "linear", "position_based", "time_decay")
 
 
-def session_events(events: DataFrame, *, session_gap_minutes: int) -> DataFrame:
-    """fct_session_events from the whole of stg_events."""
-    return _numbered(events, None, session_gap_minutes)
-
-
-def session_events_since(
-    changes: DataFrame,
+def session_events(
     events: DataFrame,
     written: DataFrame,
     users: DataFrame,
     *,
     session_gap_minutes: int,
-    first_touched_day: date,
+    first_touched_day: date | None,
 ) -> DataFrame:
-    """fct_session_events of the users that ``changes`` names, from the first touched day on.
+    """fct_session_events of the events of some users, from the first touched day on.
 
-    events   stg_events from the first touched day on
-    written  fct_session_events as stored, from the day before it on
+    events   stg_events of these users from the first touched day on; all where it is None
+    written  fct_session_events as stored, theirs from the day before it on
     users    dim_users as it agrees with ``written``
     """
-    touched = changes.select("user_id").distinct()
-    before = history_before(
-        written.join(F.broadcast(touched), on="user_id", how="left_semi"),
-        users.join(F.broadcast(touched), on="user_id", how="left_semi").select(
-            "user_id", F.col("session_count").alias("last_seq")
-        ),
-        key="user_id",
-        ts="event_ts",
-        day="event_date",
-        first_day=first_touched_day,
-    )
-    theirs = events.join(F.broadcast(touched), on="user_id", how="left_semi")
-    return _numbered(theirs, before, session_gap_minutes)
-
-
-def _numbered(events: DataFrame, before: DataFrame | None, gap_minutes: int) -> DataFrame:
+    before = None
+    if first_touched_day is not None:
+        before = history_before(
+            written,
+            users.select("user_id", F.col("session_count").alias("last_seq")),
+            key="user_id",
+            ts="event_ts",
+            day="event_date",
+            first_day=first_touched_day,
+        )
     return sessionize(
         events,
         key="user_id",
         ts="event_ts",
         tie="event_id",
         day="event_date",
-        gap_minutes=gap_minutes,
+        gap_minutes=session_gap_minutes,
         before=before,
     ).select(*FctSessionEvents.columns)
 
@@ -113,14 +101,59 @@ def sessions(
 
 
 def users(
-    session_events: DataFrame,
+    changes: DataFrame,
+    stored: DataFrame,
+    history: DataFrame,
     *,
     pageview_events: Sequence[str],
     cart_events: Sequence[str],
     checkout_events: Sequence[str],
     purchase_events: Sequence[str],
 ) -> DataFrame:
-    """dim_users from the whole of fct_session_events."""
+    """dim_users of the users that ``changes`` names.
+
+    changes  events of fct_session_events that came (change = 1) or went (-1)
+    stored   dim_users before them; empty where all events are among those that came
+    history  the whole of fct_session_events, read only for users of whom a
+             first or last event went
+    """
+
+    def totals(events: DataFrame) -> DataFrame:
+        return _user_totals(
+            events, pageview_events, cart_events, checkout_events, purchase_events
+        )
+
+    followed = follow_totals(
+        stored,
+        totals(changes.where("change = 1")),
+        totals(changes.where("change = -1")),
+        key="user_id",
+        sums=(
+            "total_events",
+            "pageviews",
+            "adds_to_cart",
+            "checkouts_started",
+            "purchases",
+            "total_revenue",
+        ),
+        firsts={"first_seen_ts": ("first_channel",)},
+        lasts={"last_seen_ts": ("session_count",)},
+        anys=("is_bot",),
+    )
+    lost = followed.where("lost_extreme").select("user_id")
+    again = totals(history.join(F.broadcast(lost), on="user_id", how="left_semi"))
+    kept = followed.where(~F.col("lost_extreme")).select(*DimUsers.columns)
+    return kept.unionByName(again)
+
+
+def _user_totals(
+    session_events: DataFrame,
+    pageview_events: Sequence[str],
+    cart_events: Sequence[str],
+    checkout_events: Sequence[str],
+    purchase_events: Sequence[str],
+) -> DataFrame:
+    """One row per user of these events, as in dim_users."""
 
     def named(names: Sequence[str]) -> Column:
         return F.count_if(F.col("event_name").isin(*names))
@@ -144,54 +177,6 @@ def users(
         F.col("first.event_ts").alias("first_seen_ts"),
         F.col("first.channel").alias("first_channel"),
     ).select(*DimUsers.columns)
-
-
-def users_since(
-    changes: DataFrame,
-    stored: DataFrame,
-    history: DataFrame,
-    *,
-    pageview_events: Sequence[str],
-    cart_events: Sequence[str],
-    checkout_events: Sequence[str],
-    purchase_events: Sequence[str],
-) -> DataFrame:
-    """dim_users of the users that ``changes`` names.
-
-    changes  events of fct_session_events that came (change = 1) or went (-1)
-    stored   dim_users before them
-    history  the whole of fct_session_events, read only for users of whom a
-             first or last event went
-    """
-    names = {
-        "pageview_events": pageview_events,
-        "cart_events": cart_events,
-        "checkout_events": checkout_events,
-        "purchase_events": purchase_events,
-    }
-    came = users(changes.where("change = 1"), **names)
-    went = users(changes.where("change = -1"), **names)
-    followed = follow_totals(
-        stored,
-        came,
-        went,
-        key="user_id",
-        sums=(
-            "total_events",
-            "pageviews",
-            "adds_to_cart",
-            "checkouts_started",
-            "purchases",
-            "total_revenue",
-        ),
-        firsts={"first_seen_ts": ("first_channel",)},
-        lasts={"last_seen_ts": ("session_count",)},
-        anys=("is_bot",),
-    )
-    lost = followed.where("lost_extreme").select("user_id")
-    again = users(history.join(F.broadcast(lost), on="user_id", how="left_semi"), **names)
-    kept = followed.where(~F.col("lost_extreme")).select(*DimUsers.columns)
-    return kept.unionByName(again)
 
 
 def purchase_events(events: DataFrame, *, purchase_events: Sequence[str]) -> DataFrame:

@@ -30,7 +30,8 @@ def channel_weights(
     """Markov's and Shapley's channel shares for each month that has an order or a touch.
 
     A month's journeys are those of the window of ``data_driven_window_days`` that
-    ends with the month. A journey is the path of an order's eligible touches; or
+    ends with the month, or of the month itself where that is longer: each of its orders
+    is among them. A journey is the path of an order's eligible touches; or
     touches of a user that no order of the window claims, one journey as long as
     the next touch follows within the look-back.
     """
@@ -75,7 +76,8 @@ def _months(orders: DataFrame, touches: DataFrame, window_days: int) -> DataFram
     days = orders.select(F.col("order_date").alias("day")).union(touches.select("touch_date"))
     months = days.select(F.trunc("day", "month").alias("month")).distinct()
     ends = months.withColumn("to_date", F.last_day("month"))
-    return F.broadcast(ends.withColumn("from_date", F.date_sub("to_date", window_days - 1)))
+    begins = F.least("month", F.date_sub("to_date", window_days - 1))
+    return F.broadcast(ends.withColumn("from_date", begins))
 
 
 def _path(*order: str) -> Column:

@@ -1,0 +1,257 @@
+"""What is due, and whether to follow what changed or to make the table anew.
+
+What is new is known from Delta versions alone: a table's commits since those that
+the step's output says it has consumed. Following and making anew give the same
+table; the sizes say which is cheaper.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cache
+from types import ModuleType
+
+from jobs.engine.step import GIVEN_BY_THE_RUN, Changes, Given, Part, Stage, Step
+from jobs.lake.commits import Difference, Progress
+from jobs.lake.lake import MIB, Lake
+from schemas.contract import Table, qualified_name
+
+SKIP, FOLLOW, ANEW = "skip", "follow", "anew"
+
+
+@dataclass(frozen=True)
+class Preference:
+    """How to choose between following and making anew: see [engine] in conf/policy.toml."""
+
+    follow: str = "auto"
+    anew_max_mib: int = 16
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Whether and how a step runs, and why. ``mode``: skip, follow or anew.
+
+    ``versions`` and ``runs`` are those of the inputs that the step will have consumed;
+    ``differences`` what changed in them; ``as_of_before`` the as_of it was last made for.
+    """
+
+    step: Step
+    mode: str
+    reason: str
+    policy: str = ""
+    versions: dict[str, int] = field(default_factory=dict)
+    runs: dict[str, str] = field(default_factory=dict)
+    differences: dict[type[Table], Difference] = field(default_factory=dict)
+    as_of_before: date | None = None
+    # Bytes of the inputs, where all of them are local.
+    size: int | None = None
+
+
+class Planner:
+    """Plans of one run over a lake. ``rebuilt`` says of a table why it must be made anew."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        as_of: date,
+        preference: Preference,
+        rebuilt: Mapping[type[Table], str],
+    ) -> None:
+        self.lake = lake
+        self.as_of = as_of
+        self.preference = preference
+        self.rebuilt = rebuilt
+
+    def plan(self, step: Step, settings: Given) -> Plan:
+        """Compare the versions of the step's inputs with those its output has consumed."""
+        versions, runs = self._versions(step)
+        if not versions:
+            return Plan(step, SKIP, "no input yet")
+        sizes = [self.lake.size(table) for table in (*step.inputs, step.output)]
+        known = [size for size in sizes if size is not None]
+        plan = Plan(
+            step,
+            ANEW,
+            "",
+            fingerprint(step, settings),
+            versions,
+            runs,
+            size=sum(known) if len(known) == len(sizes) else None,
+        )
+        progress = self.lake.progress(step.output)
+        why = self.rebuilt.get(step.output) or self._why_anew(plan, progress)
+        if why or progress is None:
+            return replace(plan, reason=why or "no table yet")
+        differences: dict[type[Table], Difference] = {}
+        for table in step.touching:
+            what = self._difference(table, versions, progress)
+            if isinstance(what, str):
+                return replace(plan, reason=what)
+            if what.partitions:
+                differences[table] = what
+        before = date.fromisoformat(progress.as_of) if step.follows_as_of else self.as_of
+        reasons = [qualified_name(table) for table in differences]
+        if before != self.as_of:
+            reasons.insert(0, f"as_of was {before}")
+        if not reasons:
+            return replace(plan, mode=SKIP, reason="nothing new")
+        plan = replace(
+            plan,
+            reason="new: " + ", ".join(reasons),
+            differences=differences,
+            as_of_before=before,
+        )
+        why = self._why_not_follow(plan)
+        return replace(plan, reason=f"{plan.reason}; {why}") if why else replace(plan, mode=FOLLOW)
+
+    def chain(self, steps: Iterable[Step], settings: Given) -> list[Plan]:
+        """What a run would do on what is in raw now, all the way down.
+
+        A step after one that is due is told as due, too: it is if that one changes.
+        """
+        plans: list[Plan] = []
+        due: set[type[Table]] = set()
+        for step in steps:
+            plan = self.plan(step, settings)
+            leading = [qualified_name(table) for table in step.touching if table in due]
+            if leading and plan.mode == SKIP:
+                size = plan.size
+                mode = ANEW if self._is_small(size) or plan.reason == "no input yet" else FOLLOW
+                plan = replace(plan, mode=mode, reason="after: " + ", ".join(leading))
+            if plan.mode != SKIP:
+                due.add(step.output)
+            plans.append(plan)
+        return plans
+
+    def _versions(self, step: Step) -> tuple[dict[str, int], dict[str, str]]:
+        versions, runs = {}, {}
+        for table in step.inputs:
+            version = self.lake.version(table)
+            if version is None:
+                continue
+            versions[qualified_name(table)] = version
+            commit = self.lake.commit(table, version)
+            if commit is not None and commit.progress is not None:
+                runs[qualified_name(table)] = commit.progress.run_id
+        return versions, runs
+
+    def _why_anew(self, plan: Plan, progress: Progress | None) -> str:
+        if self.lake.version(plan.step.output) is None:
+            return "no table yet"
+        if progress is None or not progress.policy:
+            return "what it has consumed is not known"
+        if progress.policy != plan.policy:
+            return "its settings or its code changed"
+        if progress.as_of > str(self.as_of):
+            return f"it was made as of {progress.as_of}, which was never released"
+        return ""
+
+    def _difference(
+        self, table: type[Table], versions: Mapping[str, int], progress: Progress
+    ) -> Difference | str:
+        """What changed in an input since it was consumed, or why that is not known."""
+        name = qualified_name(table)
+        now, since = versions.get(name), progress.inputs.get(name, -1)
+        if now is None:
+            return f"{name} is gone" if since >= 0 else Difference()
+        if now == since:
+            return Difference()
+        consumed = self.lake.commit(table, since) if since >= 0 else None
+        run = consumed.progress.run_id if consumed and consumed.progress else None
+        if now < since or (run is not None and run != progress.input_runs.get(name, run)):
+            return f"the log of {name} was replaced"
+        what = self.lake.since(table, since, now)
+        return f"what changed in {name} is no longer known" if what is None else what
+
+    def _why_not_follow(self, plan: Plan) -> str:
+        """Why a table whose inputs changed is made anew; '' where the change is followed."""
+        preference = self.preference.follow
+        if preference == "always_anew":
+            return "always made anew"
+        # A staging step never looks for what is touched: to follow it is to do less.
+        is_staging = isinstance(plan.step.write, Stage)
+        if preference == "auto" and not is_staging and self._is_small(plan.size):
+            return "small enough to make anew"
+        changed = sum(what.size for what in plan.differences.values())
+        if preference == "auto" and plan.size is not None and changed * 2 > plan.size:
+            return "most of it changed"
+        for table, what in plan.differences.items():
+            if _needs_rows(plan.step, table) and not self.lake.is_whole(
+                table, (*what.added, *what.removed)
+            ):
+                return f"files of what changed in {qualified_name(table)} are gone"
+        return ""
+
+    def _is_small(self, size: int | None) -> bool:
+        if self.preference.follow != "auto":
+            return self.preference.follow == "always_anew"
+        return size is not None and size <= self.preference.anew_max_mib * MIB
+
+
+def _needs_rows(step: Step, table: type[Table]) -> bool:
+    """Whether following needs the rows that changed, not only their partitions."""
+    if isinstance(step.write, Stage):
+        return True
+    return any(
+        isinstance(read, Changes) or (isinstance(read, Part) and table.partitioned_by != (read.on,))
+        for read in step.all_reads
+        if not isinstance(read, Part | Changes) or read.table is table
+    )
+
+
+def fingerprint(step: Step, settings: Given) -> str:
+    """A short hash of the settings that a step's functions take, and of their code."""
+    used = {n: settings[n] for n in sorted(step.settings - set(GIVEN_BY_THE_RUN))}
+    functions = [step.transform, *([step.also.touched] if step.also else [])]
+    functions += [step.write.keep] if isinstance(step.write, Stage) else []
+    code = sorted({code_of(function.__module__) for function in functions})
+    told = [used, settings["reporting_time_zone"], code]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+@cache
+def code_of(module: str) -> str:
+    """A hash of a module of transforms and of all that it imports from there.
+
+    Comments and docstrings do not count.
+    """
+    texts: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in texts:
+            loaded = sys.modules[name]
+            texts[name] = _statements(inspect.getsource(loaded))
+            waiting += _imports_of(loaded)
+    return hashlib.sha256(json.dumps(sorted(texts.items())).encode()).hexdigest()[:16]
+
+
+def _statements(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_text(body[0]):
+            del body[0]
+    return ast.dump(tree)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _imports_of(module: ModuleType) -> set[str]:
+    """The modules of transforms that a module takes something from."""
+    found = set()
+    for value in vars(module).values():
+        name = value.__name__ if isinstance(value, ModuleType) else value.__class__.__module__
+        name = getattr(value, "__module__", None) or name
+        if str(name).startswith("transforms.") and name in sys.modules:
+            found.add(str(name))
+    return found - {module.__name__}

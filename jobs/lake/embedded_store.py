@@ -1,0 +1,379 @@
+"""Delta tables by delta-rs, in this process: local and small ones, in milliseconds.
+
+Rows are Arrow here. Spark is given them as a local relation, kept for as long as the
+table does not change. Nothing in this module starts a Spark job but to hold a frame.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake.exceptions import DeltaError
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import types as T
+
+from jobs.errors import ConstraintBroken
+from jobs.lake import form
+from jobs.lake.commits import DataFile
+from jobs.lake.log import Log
+from jobs.lake.predicates import partitions_predicate
+from jobs.lake.regions import Everything, OfDays, OfKeys, Region, Rows
+from schemas.contract import Table, struct_type
+
+_WRITER = WriterProperties(compression="ZSTD")
+
+
+class EmbeddedStore:
+    """Every method takes the table's path; ``mark`` is the commit's user metadata."""
+
+    def __init__(self, spark: SparkSession, log: Log) -> None:
+        self.spark = spark
+        self.log = log
+        self._kept: dict[str, tuple[int, Rows]] = {}
+        self._lock = threading.Lock()
+
+    # -- reading -----------------------------------------------------------------------
+
+    def read(self, table: type[Table], path: str, version: int) -> DataFrame:
+        """The table's rows as of its newest version, in the contract's columns."""
+        return self._rows(table, path, version).frame
+
+    def row_count(self, path: str) -> int:
+        """Rows of the table, told by its log alone."""
+        return sum(DeltaTable(path).get_add_actions(flatten=True)["num_records"].to_pylist())
+
+    def rows_of(self, table: type[Table], path: str, files: Sequence[DataFile]) -> DataFrame:
+        """The rows of some of the table's files, whether or not they still belong to it."""
+        return self._frame(self.arrow_of(table, path, files))
+
+    def arrow_of(self, table: type[Table], path: str, files: Sequence[DataFile]) -> pa.Table:
+        """The rows of some of the table's files, as Arrow."""
+        parts = [self._file(table, path, file) for file in files]
+        return pa.concat_tables(parts) if parts else arrow_schema(table).empty_table()
+
+    def arrow(self, table: type[Table], path: str, version: int) -> pa.Table:
+        """The table's rows as of its newest version, as Arrow."""
+        rows = self._rows(table, path, version)
+        assert rows.arrow is not None
+        return rows.arrow
+
+    def empty(self, table: type[Table]) -> DataFrame:
+        return self._frame(arrow_schema(table).empty_table())
+
+    def hold(self, table: type[Table] | None, frame: DataFrame) -> Rows:
+        """The frame computed once."""
+        if table is not None:
+            frame = frame.select(*table.columns)
+        arrow = frame.toArrow()
+        if table is not None:
+            arrow = arrow.cast(_nullable(arrow_schema(table)))
+        return Rows(self._frame(arrow), arrow)
+
+    # -- writing -----------------------------------------------------------------------
+
+    def create(self, table: type[Table], path: str, mark: str) -> None:
+        """Create the table with its comments, constraints and properties."""
+        self._commit(path, 0, "CREATE TABLE", mark, _form_actions(table, str(uuid.uuid4())))
+
+    def create_anew(self, table: type[Table], path: str, mark: str) -> None:
+        """Empty the table and give it its contract's form."""
+        stored = DeltaTable(path)
+        now = int(time.time() * 1000)
+        actions = _form_actions(table, str(stored.metadata().id))
+        for entry in stored.get_add_actions().to_struct_array().to_pylist():
+            gone = {
+                "path": entry["path"],
+                "deletionTimestamp": now,
+                "dataChange": True,
+                "extendedFileMetadata": True,
+                "partitionValues": {
+                    k: _partition_text(v) for k, v in (entry["partition"] or {}).items()
+                },
+                "size": entry["size_bytes"],
+            }
+            actions.append({"remove": gone})
+        self._commit(path, stored.version() + 1, "REPLACE TABLE", mark, actions)
+
+    def mend(self, table: type[Table], path: str, stored: form.Form, mark: str) -> None:
+        """Give a table of the right columns its contract's comments, checks and properties."""
+        here = DeltaTable(path)
+        actions = _form_actions(table, str(here.metadata().id))
+        self._commit(path, here.version() + 1, "CHANGE FORM", mark, actions)
+
+    def add_columns(self, table: type[Table], path: str, lacking: Sequence[str], mark: str) -> None:
+        """Add columns of the contract at the end: NULL in the rows there are."""
+        here = DeltaTable(path)
+        metadata = self.log.metadata(path)
+        assert metadata is not None
+        schema = T.StructType.fromJson(json.loads(metadata["schemaString"]))
+        wanted = struct_type(table)
+        fields = [*schema.fields, *[wanted[name] for name in lacking]]
+        metadata["schemaString"] = json.dumps(T.StructType(fields).jsonValue())
+        self._commit(path, here.version() + 1, "ADD COLUMNS", mark, [{"metaData": metadata}])
+
+    def append(self, table: type[Table], path: str, rows: Rows, mark: str) -> None:
+        self._write(table, path, _arrow(table, rows), mark, mode="append")
+
+    def overwrite(
+        self, table: type[Table], path: str, rows: pa.Table, mark: str, where: str | None = None
+    ) -> None:
+        """Replace all rows, or those of the partitions that ``where`` selects."""
+        self._write(table, path, rows, mark, mode="overwrite", predicate=where)
+
+    def update(
+        self, table: type[Table], path: str, version: int, rows: Rows, region: Region, mark: str
+    ) -> None:
+        """Bring the region's rows to ``rows``; partitions that do not differ are not written."""
+        held = self.arrow(table, path, version)
+        new = _arrow(table, rows)
+        if not isinstance(region, Everything):
+            new = pa.concat_tables([_outside(region, held), new])
+        differing = _differing_partitions(table, held, new)
+        if differing is None:
+            self.overwrite(table, path, new, mark)
+        elif differing:
+            chosen = new.filter(
+                pc.is_in(new[table.partitioned_by[0]], _array(differing, new, table))
+            )
+            where = partitions_predicate(table, differing)
+            self.overwrite(table, path, chosen, mark, where)
+        else:
+            return
+        self._keep(path, version + 1, new)
+
+    def mark(self, path: str, mark: str, run_id: str) -> None:
+        """Commit user metadata alone."""
+        version = DeltaTable(path).version()
+        self._commit(path, version + 1, "MARK", mark, [])
+        with self._lock:
+            kept = self._kept.get(path)
+            if kept and kept[0] == version:
+                self._kept[path] = (version + 1, kept[1])
+
+    # -- details -----------------------------------------------------------------------
+
+    def _rows(self, table: type[Table], path: str, version: int) -> Rows:
+        with self._lock:
+            kept = self._kept.get(path)
+        if kept is not None and kept[0] == version:
+            return kept[1]
+        stored = DeltaTable(path)
+        arrow = stored.to_pyarrow_table(columns=list(table.columns))
+        return self._keep(path, stored.version(), arrow.cast(arrow_schema(table)))
+
+    def _keep(self, path: str, version: int, arrow: pa.Table) -> Rows:
+        rows = Rows(self._frame(arrow), arrow)
+        with self._lock:
+            self._kept[path] = (version, rows)
+        return rows
+
+    def _frame(self, arrow: pa.Table) -> DataFrame:
+        return self.spark.createDataFrame(arrow.cast(_nullable(arrow.schema)))
+
+    def _file(self, table: type[Table], path: str, file: DataFile) -> pa.Table:
+        schema = arrow_schema(table)
+        stored = [name for name in table.columns if name not in table.partitioned_by]
+        found = pq.ParquetFile(f"{path}/{file.path}").read(columns=stored)
+        columns = {name: found[name] for name in stored}
+        for name in table.partitioned_by:
+            value = pa.scalar(file.partition, pa.string()).cast(schema.field(name).type)
+            columns[name] = pa.repeat(value, found.num_rows)
+        return pa.table({name: columns[name] for name in table.columns}).cast(schema)
+
+    def _write(
+        self,
+        table: type[Table],
+        path: str,
+        arrow: pa.Table,
+        mark: str,
+        mode: Any,
+        predicate: str | None = None,
+    ) -> None:
+        properties = CommitProperties(custom_metadata={"userMetadata": mark})
+        try:
+            write_deltalake(
+                path,
+                arrow,
+                mode=mode,
+                predicate=predicate,
+                writer_properties=_WRITER,
+                commit_properties=properties,
+            )
+        except DeltaError as error:
+            # delta-rs quotes the rows that broke a constraint: its text goes no further.
+            if "failed validation check" in str(error):
+                raise ConstraintBroken(self._broken_check(table, arrow)) from None
+            raise
+
+    def _broken_check(self, table: type[Table], arrow: pa.Table) -> str:
+        """Which of the table's checks the rows break, told without them."""
+        frame = self._frame(arrow)
+        for check in table.checks:
+            if not frame.where(f"NOT coalesce({check.predicate}, false)").isEmpty():
+                return f"check {check.name} fails"
+        return "a constraint fails that the contract does not know"
+
+    def _commit(
+        self, path: str, version: int, operation: str, mark: str, actions: Sequence[dict]
+    ) -> None:
+        """A commit without data files, by the protocol's own text."""
+        info = {
+            "timestamp": int(time.time() * 1000),
+            "operation": operation,
+            "operationParameters": {},
+            "engineInfo": "Varve",
+            "userMetadata": mark,
+        }
+        lines = [json.dumps(action) for action in ({"commitInfo": info}, *actions)]
+        file = f"{path}/_delta_log/{version:020d}.json"
+        if not self.log.storage.create_text(file, "\n".join(lines) + "\n"):
+            raise DeltaError(f"version {version} of {path} was written by another")
+
+
+def arrow_schema(table: type[Table]) -> pa.Schema:
+    """The contract's columns as Arrow's; instants are microseconds in UTC."""
+    return pa.schema(
+        [
+            pa.field(name, _arrow_type(column.type), nullable=not column.required)
+            for name, column in table.columns.items()
+        ]
+    )
+
+
+_ARROW_TYPES = {
+    T.StringType: pa.string(),
+    T.BooleanType: pa.bool_(),
+    T.IntegerType: pa.int32(),
+    T.LongType: pa.int64(),
+    T.DoubleType: pa.float64(),
+    T.DateType: pa.date32(),
+    T.TimestampType: pa.timestamp("us", tz="UTC"),
+}
+
+
+def _arrow_type(kind: T.DataType) -> pa.DataType:
+    if isinstance(kind, T.DecimalType):
+        return pa.decimal128(kind.precision, kind.scale)
+    if isinstance(kind, T.ArrayType):
+        return pa.list_(_arrow_type(kind.elementType))
+    return _ARROW_TYPES[type(kind)]
+
+
+def _nullable(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([pa.field(f.name, f.type) for f in schema])
+
+
+def _arrow(table: type[Table], rows: Rows) -> pa.Table:
+    """The rows in the contract's columns, of which the required have no NULL.
+
+    Raises ConstraintBroken where one has.
+    """
+    arrow = rows.arrow if rows.arrow is not None else rows.frame.toArrow()
+    arrow = arrow.select(list(table.columns))
+    for name, column in table.columns.items():
+        if column.required and arrow[name].null_count:
+            raise ConstraintBroken(f"required {name} is NULL")
+    return arrow.cast(arrow_schema(table))
+
+
+def _outside(region: OfDays | OfKeys, stored: pa.Table) -> pa.Table:
+    """The stored rows that a region does not mean."""
+    if isinstance(region, OfDays):
+        days = pa.array(list(region.days), stored.schema.field(region.column).type)
+        return stored.filter(pc.invert(pc.is_in(stored[region.column], days)))
+    touched = region.touched.arrow
+    if touched is None:
+        touched = region.touched.frame.toArrow()
+    meant = _is_of_keys(stored, touched, region.on)
+    if region.since:
+        column, first = region.since
+        meant = pc.and_(meant, pc.greater_equal(stored[column], pa.scalar(first)))
+    if region.open_only:
+        late = touched.filter(touched["is_late"])
+        is_late = _is_of_keys(stored, late, region.on)
+        meant = pc.and_(meant, pc.or_(stored["is_current"], is_late))
+    return stored.filter(pc.invert(meant))
+
+
+def _is_of_keys(stored: pa.Table, touched: pa.Table, on: Sequence[str]) -> pa.Array:
+    """Whether each row's key is among the touched ones. Keys are not NULL."""
+    if len(on) == 1:
+        values = touched[on[0]].cast(stored.schema.field(on[0]).type)
+        return pc.is_in(stored[on[0]], values.combine_chunks())
+    keys = {name: touched[name].cast(stored.schema.field(name).type) for name in on}
+    wanted = pa.table(keys).append_column("found", pa.repeat(True, touched.num_rows))
+    numbered = stored.select(list(on)).append_column("row", pa.array(range(stored.num_rows)))
+    joined = numbered.join(wanted, keys=list(on), join_type="left outer").sort_by("row")
+    return pc.fill_null(joined["found"], False)
+
+
+def _differing_partitions(table: type[Table], stored: pa.Table, new: pa.Table) -> list[Any] | None:
+    """The values of partitions whose rows differ; None for a table without any that differs."""
+    if not table.partitioned_by:
+        return [] if _alike(table, stored, new) else None
+    before, after = _by_partition(table, stored), _by_partition(table, new)
+    none = new.schema.empty_table()
+    every = sorted({*before, *after}, key=str)
+    return [v for v in every if not before.get(v, none).equals(after.get(v, none))]
+
+
+def _by_partition(table: type[Table], rows: pa.Table) -> dict[Any, pa.Table]:
+    """Each partition's rows in the order of the grain."""
+    column = table.partitioned_by[0]
+    ordered = _ordered(table, rows, first=column)
+    found: dict[Any, pa.Table] = {}
+    start = 0
+    for entry in pc.value_counts(ordered[column].combine_chunks()).to_pylist():
+        found[entry["values"]] = ordered.slice(start, entry["counts"])
+        start += entry["counts"]
+    return found
+
+
+def _alike(table: type[Table], stored: pa.Table, new: pa.Table) -> bool:
+    if stored.num_rows != new.num_rows:
+        return False
+    return _ordered(table, stored).equals(_ordered(table, new))
+
+
+def _ordered(table: type[Table], rows: pa.Table, first: str | None = None) -> pa.Table:
+    keys = [*([first] if first else []), *[name for name in table.grain if name != first]]
+    return rows.sort_by([(name, "ascending") for name in keys])
+
+
+def _array(values: Sequence[Any], rows: pa.Table, table: type[Table]) -> pa.Array:
+    return pa.array(list(values), rows.schema.field(table.partitioned_by[0]).type)
+
+
+def _form_actions(table: type[Table], table_id: str) -> list[dict[str, Any]]:
+    """The ``protocol`` and ``metaData`` actions that a contract asks for."""
+    wanted = form.wanted_form(table)
+    metadata = {
+        "id": table_id,
+        "description": wanted.description,
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": form.schema_json(table),
+        "partitionColumns": list(wanted.partitions),
+        "configuration": wanted.properties,
+        "createdTime": int(time.time() * 1000),
+    }
+    versions = {
+        "minReaderVersion": form.MIN_READER_VERSION,
+        "minWriterVersion": wanted.min_writer_version,
+    }
+    return [{"protocol": versions}, {"metaData": metadata}]
+
+
+def _partition_text(value: Any) -> str | None:
+    """A partition's value as the log writes it."""
+    if value is None:
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,345 @@
+"""The lake: all reading and writing of Delta tables, by one of two stores.
+
+A commit carries, as its user metadata, which versions of its inputs it has
+consumed (`Progress`). Data and progress are one commit, so they cannot disagree.
+What changed between two versions is read from the Delta log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.errors import VersionMismatch
+from jobs.lake import form
+from jobs.lake.commits import Commit, DataFile, Difference, Progress
+from jobs.lake.embedded_store import EmbeddedStore, arrow_schema
+from jobs.lake.log import Log
+from jobs.lake.regions import Region, Rows, Written, row_hash
+from jobs.lake.spark_store import SparkStore
+from jobs.storage import Storage, local_path
+from schemas.contract import Layer, Table, qualified_name, table_name
+
+Store = SparkStore | EmbeddedStore
+MIB = 1024 * 1024
+# A step's result is held while it is audited and written, unless it is made of more than this:
+# then it is computed twice, for to hold it would be to write it twice.
+HELD_MIB = 256
+
+
+class Lake:
+    """The Delta tables below one folder.
+
+    ``store`` is auto, spark or embedded; by auto, a local table of up to
+    ``embedded_max_mib`` goes through delta-rs, every other through Spark.
+    """
+
+    def __init__(
+        self, spark: SparkSession, root: str, *, store: str = "auto", embedded_max_mib: int = 64
+    ) -> None:
+        self.spark = spark
+        self.storage = Storage(spark)
+        self.root = self.storage.absolute(root)
+        self.log = Log(self.storage)
+        self.is_local = local_path(self.root) is not None
+        self._choice = store
+        self._embedded_bytes = embedded_max_mib * MIB
+        self._spark_store = SparkStore(spark)
+        self._embedded_store = EmbeddedStore(spark, self.log)
+        # Called before each commit; a holder that has lost the lake stops there.
+        self.before_commit = lambda: None
+
+    # -- where and which version -------------------------------------------------
+
+    def path(self, table: type[Table]) -> str:
+        parts = [self.root, table.layer.value, table.system, table_name(table)]
+        return "/".join(part for part in parts if part)
+
+    def version(self, table: type[Table]) -> int | None:
+        """The table's latest version, or None where there is no table."""
+        return self.log.version(self.path(table))
+
+    def commit(self, table: type[Table], version: int) -> Commit | None:
+        """One commit of the log, or None where the log no longer has it."""
+        return self.log.commit(self.path(table), version)
+
+    def progress(self, table: type[Table]) -> Progress | None:
+        """See `Log.progress`."""
+        return self.log.progress(self.path(table))
+
+    def since(self, table: type[Table], since: int, until: int) -> Difference | None:
+        """See `Log.since`."""
+        return self.log.since(self.path(table), since, until)
+
+    def size(self, table: type[Table]) -> int | None:
+        """Bytes of the table's files; 0 where it is not there, None where it lies elsewhere."""
+        return self.log.size(self.path(table))
+
+    def is_whole(self, table: type[Table], files: Sequence[DataFile]) -> bool:
+        """Whether all of these files of the table, old ones among them, are still there."""
+        path = self.path(table)
+        return all(self.storage.exists(f"{path}/{file.path}") for file in files)
+
+    def is_embedded(self, table: type[Table], incoming: int | None = 0) -> bool:
+        """Whether the table goes through delta-rs; ``incoming`` bytes are about to come."""
+        if self._choice != "auto" or not self.is_local:
+            return self._choice == "embedded" and self.is_local
+        size = self.size(table)
+        return incoming is not None and size is not None and size + incoming <= self._embedded_bytes
+
+    def _store(self, table: type[Table], incoming: int | None = 0) -> Store:
+        return self._embedded_store if self.is_embedded(table, incoming) else self._spark_store
+
+    # -- reading ------------------------------------------------------------------
+
+    def read(self, table: type[Table]) -> DataFrame:
+        """The table as it is; an empty frame where there is none."""
+        version = self.version(table)
+        if version is None:
+            return self.empty(table)
+        return self._store(table).read(table, self.path(table), version)
+
+    def row_count(self, table: type[Table]) -> int:
+        """Rows of the table, told by its log alone; 0 where there is none."""
+        if self.version(table) is None:
+            return 0
+        return self._store(table).row_count(self.path(table))
+
+    def empty(self, table: type[Table]) -> DataFrame:
+        # Of Arrow, so that Spark knows that it is empty and plans nothing on it.
+        return self._embedded_store.empty(table)
+
+    def changes(self, table: type[Table], what: Difference) -> DataFrame:
+        """The rows that came (``change`` = 1) or went (-1); each at most once per grain.
+
+        ``what`` is what commits changed by file: rows that a file only carried on into
+        another are in both, and neither came nor went.
+        """
+        store, path = self._store(table), self.path(table)
+        after = store.rows_of(table, path, what.added)
+        if not what.removed:
+            return after.withColumn("change", F.lit(1))
+        before = store.rows_of(table, path, what.removed)
+        on = [*table.grain, "row_hash"]
+        values = [name for name in table.columns if name not in table.grain]
+        old = before.withColumn("row_hash", row_hash(values))
+        new = after.withColumn("row_hash", row_hash(values))
+        came = new.join(old.select(*on), on=on, how="left_anti").withColumn("change", F.lit(1))
+        went = old.join(new.select(*on), on=on, how="left_anti").withColumn("change", F.lit(-1))
+        return reduce(DataFrame.unionByName, [came, went]).select(*table.columns, "change")
+
+    def hold(
+        self,
+        frame: DataFrame,
+        *,
+        near: type[Table],
+        conform: bool = False,
+        incoming: int | None = 0,
+    ) -> Rows:
+        """The frame computed once, where the rows of ``near`` are held.
+
+        With ``conform`` it is rows of ``near``: in its columns, and in few files.
+        """
+        return self._store(near, incoming).hold(near if conform else None, frame)
+
+    def is_large(self, size: int | None) -> bool:
+        """Whether rows made of so many bytes (None: not known) are better not held."""
+        return self._choice != "embedded" and (size is None or size > HELD_MIB * MIB)
+
+    def collect(self, table: type[Table]) -> list[dict[str, Any]]:
+        """The rows of a small table, by name of column; none where there is no table."""
+        version = self.version(table)
+        if version is None:
+            return []
+        store = self._store(table)
+        if isinstance(store, EmbeddedStore):
+            return store.arrow(table, self.path(table), version).to_pylist()
+        return [row.asDict() for row in self.read(table).collect()]
+
+    def newest_rows(self, table: type[Table]) -> list[dict[str, Any]]:
+        """The rows that the newest commit with any added to a table that is only appended to."""
+        version = self.version(table)
+        while version is not None and version >= 0:
+            commit = self.commit(table, version)
+            if commit is None:
+                break
+            if commit.added:
+                store, path = self._store(table), self.path(table)
+                if isinstance(store, EmbeddedStore):
+                    return store.arrow_of(table, path, commit.added).to_pylist()
+                found = store.rows_of(table, path, commit.added).collect()
+                return [row.asDict() for row in found]
+            version -= 1
+        return []
+
+    def least(self, table: type[Table], column: str) -> Any:
+        """The least value of a column; None where there is none."""
+        version = self.version(table)
+        if version is None:
+            return None
+        store = self._store(table)
+        if isinstance(store, EmbeddedStore):
+            return pc.min(store.arrow(table, self.path(table), version)[column]).as_py()
+        return self.read(table).agg(F.min(column)).collect()[0][0]
+
+    # -- writing ------------------------------------------------------------------
+
+    def create(self, table: type[Table], incoming: int | None = 0) -> None:
+        """Create the table in its contract's form, if it is not there."""
+        if self.version(table) is None:
+            self.before_commit()
+            store = self._store(table, incoming)
+            store.create(table, self.path(table), self._mark(table, Progress()))
+
+    def replace(
+        self, table: type[Table], rows: Rows, progress: Progress, incoming: int | None = 0
+    ) -> Written:
+        """Overwrite the whole table, in its contract's form, whatever stands there."""
+        self._take_form(table, incoming)
+        store, path, mark = self._store(table, incoming), self.path(table), self._mark
+        self.before_commit()
+        if isinstance(store, SparkStore):
+            store.overwrite(table, path, rows.frame, mark(table, progress))
+        else:
+            store.overwrite(table, path, rows.arrow, mark(table, progress))
+        return self._written(table)
+
+    def update(self, table: type[Table], rows: Rows, region: Region, progress: Progress) -> Written:
+        """Bring the region to ``rows``; where nothing differs, a commit says so without rows."""
+        self._take_form(table)
+        store, path, mark = self._store(table), self.path(table), self._mark(table, progress)
+        version = self._now(table)
+        self.before_commit()
+        store.update(table, path, version, rows, region, mark)
+        if self._now(table) == version:
+            store.mark(path, mark, progress.run_id)
+            return Written()
+        return self._written(table)
+
+    def append(
+        self, table: type[Table], rows: Rows, progress: Progress, incoming: int | None = 0
+    ) -> Written:
+        """Add rows to the table, which is made where it is not there."""
+        self.create(table, incoming)
+        store = self._store(table, incoming)
+        self.before_commit()
+        store.append(table, self.path(table), rows, self._mark(table, progress))
+        return self._written(table)
+
+    def append_values(
+        self, table: type[Table], values: Sequence[tuple[Any, ...]], progress: Progress
+    ) -> Written:
+        """Add a few rows, each with a value per column of the contract."""
+        arrow = pa.Table.from_pylist(
+            [dict(zip(table.columns, row, strict=True)) for row in values], arrow_schema(table)
+        )
+        return self.append(table, Rows(self.spark.createDataFrame(arrow), arrow), progress)
+
+    def mark(self, table: type[Table], progress: Progress) -> None:
+        """Commit progress alone: what was consumed changed nothing in the table."""
+        self.before_commit()
+        mark = self._mark(table, progress)
+        self._store(table).mark(self.path(table), mark, progress.run_id)
+
+    # -- contracts ------------------------------------------------------------------
+
+    def check_contract(self, table: type[Table], is_rebuilt: bool = False) -> str | None:
+        """Bring what a contract says besides columns to the stored table, where that can be.
+
+        Returns why the table must be made anew for the rest (a CHECK or a NOT NULL that
+        its rows were not held to), else None. Raises VersionMismatch where its columns
+        or partitions are others, or a newer Varve wrote it. One that is to be rebuilt
+        may differ. Raw and ops tables are never made anew: they gain columns.
+        """
+        stored = self._unchecked_form(table)
+        if stored is None:
+            return None
+        told = form.difference_of(table, stored)
+        if told and not is_rebuilt:
+            raise VersionMismatch(
+                f"{qualified_name(table)} in {self.root} is not as its contract says: {told}. "
+                "Rebuild it with --full-refresh, or run the Varve that wrote it."
+            )
+        if told:
+            return None
+        wanted = form.wanted_form(table)
+        if table.layer in (Layer.RAW, Layer.OPS):
+            return None
+        if form.promises(stored) != form.promises(wanted):
+            return "its constraints changed"
+        if stored != wanted:
+            progress = self.progress(table) or Progress()
+            self.before_commit()
+            mark = self._mark(table, progress)
+            self._store(table).mend(table, self.path(table), stored, mark)
+        return None
+
+    def widen(self, table: type[Table]) -> None:
+        """Add the contract's columns that a stored raw table lacks: NULL in the rows it has."""
+        stored = self._unchecked_form(table)
+        if stored is None:
+            return
+        here = dict(stored.columns)
+        lacking = [name for name in table.columns if name not in here]
+        if lacking:
+            self.before_commit()
+            mark = self._mark(table, self.progress(table) or Progress())
+            self._store(table).add_columns(table, self.path(table), lacking, mark)
+
+    def _unchecked_form(self, table: type[Table]) -> form.Form | None:
+        """The stored form, where its newest commit does not say that it is as the contract's."""
+        version = self.version(table)
+        if version is None:
+            return None
+        newest = self.commit(table, version)
+        # After another's commit, what ours said of the columns may no longer hold.
+        known = newest.progress if newest else None
+        if known and known.contract == form.contract_fingerprint(table):
+            return None
+        path = self.path(table)
+        stored = form.stored_form(self.log.metadata(path) or self._spark_store.metadata(path))
+        if stored.lake_version > form.LAKE_VERSION:
+            raise VersionMismatch(
+                f"{qualified_name(table)} in {self.root} was written by a newer Varve (lake "
+                f"version {stored.lake_version}; this one knows {form.LAKE_VERSION}). Upgrade "
+                "Varve; nothing was changed."
+            )
+        return stored
+
+    def _take_form(self, table: type[Table], incoming: int | None = 0) -> None:
+        """Make the table where it is not there; where its form is another, empty it first.
+
+        Killed after it, a run finds a commit that has consumed nothing, and starts anew.
+        """
+        if self.version(table) is None:
+            self.create(table, incoming)
+            return
+        stored = self._unchecked_form(table)
+        if stored is not None and stored != form.wanted_form(table):
+            self.before_commit()
+            store = self._store(table, incoming)
+            store.create_anew(table, self.path(table), self._mark(table, Progress()))
+
+    # -- details ----------------------------------------------------------------------
+
+    def _written(self, table: type[Table]) -> Written:
+        version = self._now(table)
+        commit = self.commit(table, version)
+        assert commit is not None
+        return Written(version=version, rows_out=commit.rows, rows_copied=commit.rows_copied)
+
+    @staticmethod
+    def _mark(table: type[Table], progress: Progress) -> str:
+        return replace(progress, contract=form.contract_fingerprint(table)).to_json()
+
+    def _now(self, table: type[Table]) -> int:
+        version = self.version(table)
+        assert version is not None
+        return version

@@ -1,0 +1,91 @@
+"""A table's Delta log: its versions, commits and progress, read without an engine."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from deltalake import DeltaTable
+
+from jobs.lake.commits import Commit, Difference, Progress, commit_of, difference
+from jobs.storage import FILE_ERRORS, Storage, local_path
+
+_COMMIT = re.compile(r"^(\d{20})\.json$")
+
+
+class Log:
+    """The logs of the tables of one lake, by the tables' paths. Commits never change: kept."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self._commits: dict[tuple[str, int], Commit] = {}
+
+    def version(self, path: str) -> int | None:
+        """The latest version, or None where there is no table."""
+        found = [m for n in self.storage.names(f"{path}/_delta_log") if (m := _COMMIT.match(n))]
+        return int(found[-1][1]) if found else None
+
+    def commit(self, path: str, version: int) -> Commit | None:
+        """One commit, or None where the log no longer has it."""
+        key = (path, version)
+        if key not in self._commits:
+            try:
+                text = self.storage.text(f"{path}/_delta_log/{version:020d}.json")
+            except FILE_ERRORS:
+                return None
+            self._commits[key] = commit_of(version, text)
+        return self._commits[key]
+
+    def progress(self, path: str) -> Progress | None:
+        """What the newest commit of ours had consumed.
+
+        None where there is no table, or no commit of ours is left in the log:
+        then nothing is known and the table is due to be made anew.
+        """
+        version = self.version(path)
+        while version is not None and version >= 0:
+            commit = self.commit(path, version)
+            if commit is None:
+                return None
+            if commit.progress is not None:
+                return commit.progress
+            version -= 1
+        return None
+
+    def since(self, path: str, since: int, until: int) -> Difference | None:
+        """What the commits after ``since`` up to ``until`` changed; None where one is lost."""
+        found = [self.commit(path, version) for version in range(since + 1, until + 1)]
+        known = [commit for commit in found if commit is not None]
+        return difference(known) if len(known) == len(found) else None
+
+    def size(self, path: str) -> int | None:
+        """Bytes of the table's files; 0 where there is no table, None where it is not local."""
+        if local_path(path) is None:
+            return None
+        if self.version(path) is None:
+            return 0
+        return sum(DeltaTable(path).get_add_actions(flatten=True)["size_bytes"].to_pylist())
+
+    def metadata(self, path: str) -> dict[str, Any] | None:
+        """The newest ``metaData`` action; None where it stands in a checkpoint elsewhere."""
+        if local_path(path) is not None:
+            stored = DeltaTable(path)
+            about = stored.metadata()
+            return {
+                "id": str(about.id),
+                "description": about.description,
+                "format": {"provider": "parquet", "options": {}},
+                "schemaString": stored.schema().to_json(),
+                "partitionColumns": list(about.partition_columns),
+                "configuration": dict(about.configuration),
+                "createdTime": about.created_time,
+            }
+        for version in range(self.version(path) or 0, -1, -1):
+            file = f"{path}/_delta_log/{version:020d}.json"
+            if not self.storage.exists(file):
+                return None
+            for line in self.storage.text(file).splitlines():
+                if "metaData" in (action := json.loads(line)):
+                    return action["metaData"]
+        return None

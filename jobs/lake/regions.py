@@ -1,0 +1,105 @@
+"""Which rows of a table a result replaces, and rows that are computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from schemas.contract import Table
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A frame computed once. ``arrow`` holds its rows where they are in this process."""
+
+    frame: DataFrame
+    arrow: pa.Table | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self.frame.isEmpty() if self.arrow is None else not self.arrow.num_rows
+
+
+@dataclass(frozen=True)
+class Everything:
+    """All rows of the table."""
+
+
+@dataclass(frozen=True)
+class OfDays:
+    """The rows of days, or of months by their first day."""
+
+    column: str
+    days: Sequence[date]
+
+
+@dataclass(frozen=True)
+class OfKeys:
+    """The rows of keys: ``touched`` has the columns ``on``, distinct.
+
+    since      a day column and the first day from which on the keys' rows are meant
+    open_only  of a key that ``touched`` does not call ``is_late`` the open version
+               alone is meant (``is_current``), of the others every version
+    """
+
+    on: tuple[str, ...]
+    touched: Rows
+    since: tuple[str, date] | None = None
+    open_only: bool = False
+
+
+Region = Everything | OfDays | OfKeys
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write did. ``version`` is None when nothing differed and nothing was written."""
+
+    version: int | None = None
+    rows_out: int = 0
+    rows_copied: int = 0
+    rows_quarantined: int = 0
+    rows_recovered: int = 0
+
+
+def rows_in(region: OfKeys, stored: DataFrame) -> DataFrame:
+    """The stored rows that a region of keys means."""
+    on, touched = list(region.on), region.touched.frame
+    if region.since:
+        column, first = region.since
+        stored = stored.where(f"{column} >= DATE'{first}'")
+    if not region.open_only:
+        return stored.join(F.broadcast(touched.select(*on)), on=on, how="left_semi")
+    late = F.broadcast(touched.where("is_late").select(*on))
+    past = stored.where("NOT is_current").join(late, on=on, how="left_semi")
+    versions = stored.where("is_current").join(
+        F.broadcast(touched.select(*on)), on=on, how="left_semi"
+    )
+    return versions.unionByName(past)
+
+
+def row_hash(columns: Sequence[str]) -> Any:
+    """A 64-bit hash of a row's columns, NULL-aware, to tell whether the row changed."""
+    marked = [F.coalesce(F.col(c).cast("string"), F.lit("\0")) for c in columns]
+    return F.xxhash64(*marked, *[F.col(c).isNull() for c in columns])
+
+
+def changed_rows(table: type[Table], stored: DataFrame, result: DataFrame) -> DataFrame:
+    """The rows by which a result differs: the table's columns, ``change`` upsert or delete."""
+    values = [name for name in table.columns if name not in table.grain]
+    on = [*table.grain, "row_hash"]
+    old = stored.select(*table.columns, row_hash(values).alias("row_hash"))
+    new = result.select(*table.columns, row_hash(values).alias("row_hash"))
+    upserts = new.join(old.select(*on), on=on, how="left_anti")
+    deletes = old.join(new.select(*table.grain), on=list(table.grain), how="left_anti")
+    return (
+        upserts.withColumn("change", F.lit("upsert"))
+        .unionByName(deletes.withColumn("change", F.lit("delete")))
+        .drop("row_hash")
+    )
