@@ -1,8 +1,8 @@
 """Random landings, and the settings to read them with, from a system and a seed alone.
 
 A landing is records of few ids in many lots. A record is new, or a later state
-of one that landed: that with any of its columns at another value, one in a while
-at an odd one. The lots land in a random order, most of them in a run of their own.
+of one that landed: that with any of its columns at another value, once in a
+while at an odd one. The lots land in a random order, most of them in a run of their own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -167,7 +166,7 @@ def _lot(
         if records:
             ending, text = _file(random, source, records)
             files[f"{source.system}/{name}/lot_{number:02d}.{ending}"] = text
-    return Lot(types.MappingProxyType(files))
+    return Lot(files)
 
 
 def _record(
@@ -181,7 +180,6 @@ def _record(
     if "updated_at" in record and random.random() < 0.67:
         record["updated_at"] = instants.text(instants.draw())
     for column in random.sample(list(source.columns), random.choice((1, 1, 2, 3))):
-        # The text of an instant can change and the instant not.
         record[column] = value(random, instants, source, column)
     return record
 

@@ -140,6 +140,8 @@ class Instants:
     def text(self, at: datetime) -> str:
         """The instant in one of the spellings that land."""
         kind = self.random.randrange(6)
+        if kind == 0 and at.time() == time():
+            return at.date().isoformat()
         if kind == 0 and at.microsecond % 1000 == 0:
             return str(int(at.timestamp() * 1000 + 0.5))
         if kind == 1:
@@ -224,7 +226,7 @@ def _event_data(random: Random) -> str | None:
     said: dict[str, object] = {}
     if random.random() < 0.6:
         said["transaction_id"] = random.choice((*_ids("T", 5), "undefined", "", None))
-        said["revenue"] = random.choice((*_MONEY, 10, 12.345, None, ""))
+        said["revenue"] = random.choice((*_MONEY, 10, 12.345, None, "", MONEY_BOUND - 1))
     if random.random() < 0.2:
         said["utm_source"] = random.choice(("bing", "(not set)", "facebook", None))
         said["utm_medium"] = random.choice(("cpc", "undefined", "referral", None))
