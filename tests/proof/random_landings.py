@@ -153,13 +153,17 @@ def _lot(
     number: int,
 ) -> Lot:
     files = {}
+    # Most lots come when they happened: one that reaches back touches all that follows.
+    instants.since = instants.day(number / LOTS if random.random() < 0.6 else 0)
+    is_small = random.random() < 0.3
     for source in sources:
         name = table_name(source)
-        most = _RECORDS_A_LOT.get(name, 2)
+        most = 1 if is_small else _RECORDS_A_LOT.get(name, 2)
         # A table gets more than ten commits only where nearly every lot has records of it.
+        lacks = len(sources) > 1 and random.random() < 0.1
         records = [
             _record(random, instants, source, landed[name])
-            for _ in range(random.randint(max(1, most - 2), most) if random.random() < 0.9 else 0)
+            for _ in range(0 if lacks else random.randint(max(1, most - 2), most))
         ]
         # A broken record is followed by no other: what breaks one would break them all.
         landed[name] += [record for record in records if _is_sound(source, record)]
@@ -216,11 +220,17 @@ def _csv(columns: Sequence[str], records: Sequence[Record]) -> bytes:
 
 def _arrivals(random: Random, instants: Instants, lots: Sequence[Lot]) -> tuple[Arrival, ...]:
     """The lots in another order: two runs find two, one finds none, three find one again."""
-    order = list(lots)
-    random.shuffle(order)
-    runs: list[list[Lot]] = [[lot] for lot in order[2:]]
-    for lot in order[:2]:
-        random.choice(runs).append(lot)
+    # By some landings wholly at random, by others nearly as they happened.
+    reach = random.choice((2, 4, 2 * LOTS))
+    places = {number: number + random.uniform(0, reach) for number in range(len(lots))}
+    order = [lots[number] for number in sorted(places, key=places.__getitem__)]
+    doubled = random.sample(range(1, len(order)), 2)
+    runs: list[list[Lot]] = []
+    for number, lot in enumerate(order):
+        if number in doubled:
+            runs[-1].append(lot)
+        else:
+            runs.append([lot])
     runs.insert(random.randrange(1, len(runs)), [])
     again = random.sample(range(1, len(runs)), 3)
     last = instants.last_day + timedelta(days=1)

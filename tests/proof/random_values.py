@@ -106,7 +106,8 @@ class Instants:
     """Instants that stand where days, months, clocks and settings turn.
 
     ``spans`` are the settings that are lengths of time: an instant is often
-    exactly one of them after another, or a microsecond beside it.
+    exactly one of them after another, or a microsecond beside it. ``since`` is a
+    day before which few of those that are drawn lie.
     """
 
     random: Random
@@ -114,6 +115,7 @@ class Instants:
     clock_change: date
     spans: Sequence[timedelta]
     drawn: list[datetime] = field(default_factory=list)
+    since: date = date.min
 
     @property
     def first_day(self) -> date:
@@ -123,13 +125,20 @@ class Instants:
     def last_day(self) -> date:
         return self.clock_change + timedelta(days=36)
 
+    def day(self, share: float) -> date:
+        """The day before which that share of the days lies."""
+        return self.first_day + (self.last_day - self.first_day) * share
+
     def draw(self) -> datetime:
         """An instant from `first_day` to `last_day`, and once in a while a much older one."""
-        first = datetime.combine(self.first_day, time(), UTC)
+        first = datetime.combine(max(self.first_day, self.since), time(), UTC)
         last = datetime.combine(self.last_day, time(), UTC)
         kinds = (self._at_the_change, self._at_a_month_end, self._after_another, self._any)
-        at = self.random.choices(kinds, weights=(3, 2, 4, 2))[0]()
-        if not first <= at <= last:
+        for _ in range(8):
+            at = self.random.choices(kinds, weights=(3, 2, 4, 2))[0]()
+            if first <= at <= last:
+                break
+        else:
             at = self._at_the_change()
         if self.random.random() < 0.004:
             at = self.random.choice((FIRST_INSTANT, datetime(2024, 2, 29, 12, tzinfo=UTC)))
