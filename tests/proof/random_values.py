@@ -89,8 +89,10 @@ _POOLS: dict[str, Sequence[str | None]] = {
     "user_agent": (_CHROME, _CHROME, _PHONE, _ROBOT),
     "event_name": (
         *("page_viewed", "page_view", "product_added_to_cart", "add_to_cart"),
-        *("checkout_started", "begin_checkout", "purchase", "purchase", "checkout_completed"),
-        "scrolled",
+        *("checkout_started", "begin_checkout", "scrolled"),
+        # Half of the events are purchases: few records are to make many orders.
+        *("purchase", "checkout_completed", "purchase", "checkout_completed", "purchase"),
+        *("purchase", "checkout_completed"),
     ),
     "landing_page": ("/", "/book", "/book?utm_source=x", "/doctors"),
     "channel": ("Paid Search", "Email", "Direct"),
@@ -233,8 +235,8 @@ def _tracker_id(random: Random) -> str | None:
 def _event_data(random: Random) -> str | None:
     """An order, tags, nothing, or what only looks like JSON."""
     said: dict[str, object] = {}
-    if random.random() < 0.6:
-        said["transaction_id"] = random.choice((*_ids("T", 5), "undefined", "", None))
+    if random.random() < 0.8:
+        said["transaction_id"] = random.choice((*_ids("T", 9), "undefined", "", None))
         said["revenue"] = random.choice((*_MONEY, 10, 12.345, None, "", MONEY_BOUND - 1))
     if random.random() < 0.2:
         said["utm_source"] = random.choice(("bing", "(not set)", "facebook", None))
