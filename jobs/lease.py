@@ -1,8 +1,10 @@
 """The lease: one run at a time writes a lake.
 
-A file in the lake says who holds it. It is created so that only one can; a
-holder renews it while at work. A lease is taken over when its process is known
-to be dead (same machine), or when it has not been renewed for a while.
+Leases are numbered files in the lake; the one of the highest number holds it. A file
+is created so that only one can, and never taken from its holder: who finds the
+highest dead creates the next number, and of several who do, one succeeds. A holder
+renews its lease while at work, and before each commit looks whether it is still the
+highest (`Lease.check`); on an object store this needs conditional writes.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from jobs.storage import FILE_ERRORS, Storage
 
 RENEW_SECONDS = 30
 EXPIRES_SECONDS = 300
-NAME = "ops/lease.json"
+FOLDER = "ops/leases"
 
 
 class Lease:
@@ -30,36 +32,68 @@ class Lease:
     def __init__(self, storage: Storage, root: str) -> None:
         self.storage = storage
         self.root = root
-        self.path = f"{root}/{NAME}"
+        self.folder = f"{root}/{FOLDER}"
         self.token = uuid.uuid4().hex
+        self.path = ""
         self._stop = threading.Event()
         self._renewal = threading.Thread(target=self._renew, daemon=True)
 
     def __enter__(self) -> Lease:
-        while not self._create():
-            holder = self._holder()
+        while True:
+            number, holder = self._highest()
             if holder is not None and not _is_dead(holder):
                 raise LeaseHeld(
                     f"the lake {self.root} is held by process {holder.get('pid')} on "
                     f"{holder.get('host')} since {holder.get('since')}. Wait until that run has "
-                    f"ended; if it is known to be gone, remove {self.path}."
+                    f"ended; if it is known to be gone, remove {self._file(number)}."
                 )
-            # Only one of several that see a dead lease can move it away.
-            aside = f"{self.path}.{self.token}"
-            if self.storage.rename(self.path, aside):
-                self.storage.delete(aside)
+            self.path = self._file(number + 1)
+            if self.storage.create_text(self.path, json.dumps(self._record())):
+                # Another may have held and given back this number and one after it meanwhile.
+                if self._is_mine():
+                    break
+                self.storage.delete(self.path)
+        for name in self.storage.names(self.folder):
+            if _number(name) <= number:
+                self.storage.delete(f"{self.folder}/{name}")
         self._renewal.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._renewal.join()
-        holder = self._holder()
-        if holder is not None and holder.get("token") == self.token:
+        if self._is_mine():
             self.storage.delete(self.path)
 
-    def _create(self) -> bool:
-        return self.storage.create_text(self.path, json.dumps(self._record()))
+    def check(self) -> None:
+        """Raise LeaseHeld where the lake is not held by this lease any more."""
+        if not self._is_mine():
+            raise LeaseHeld(
+                f"this run lost the lake {self.root}: it was taken for dead and another run took "
+                "over. Nothing more is written; what was written is whole. Run again."
+            )
+
+    def _highest(self) -> tuple[int, dict[str, Any] | None]:
+        """The highest lease's number and record: 0 and None where there is none."""
+        names = self.storage.names(self.folder)
+        number = max(map(_number, names), default=0)
+        if number == 0:
+            return 0, None
+        try:
+            return number, json.loads(self.storage.text(self._file(number)))
+        except FILE_ERRORS:
+            # Given back since the names were read.
+            return number, None
+        except ValueError:
+            # Half written on a file system that cannot write at once: just made.
+            return number, {"renewed": time.time()}
+
+    def _is_mine(self) -> bool:
+        holder = self._highest()[1]
+        return holder is not None and holder.get("token") == self.token
+
+    def _file(self, number: int) -> str:
+        return f"{self.folder}/{number:08d}.json"
 
     def _record(self) -> dict[str, Any]:
         return {
@@ -67,51 +101,48 @@ class Lease:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "process_started": _process_start(os.getpid()),
+            "processes": _process_space(),
             "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "renewed": time.time(),
         }
 
-    def _holder(self) -> dict[str, Any] | None:
-        """Who holds it; None when it is gone. A lease half written counts as just made."""
-        try:
-            text = self.storage.text(self.path)
-        except FILE_ERRORS:
-            return None
-        try:
-            return json.loads(text)
-        except ValueError:
-            return {"renewed": time.time()}
-
     def _renew(self) -> None:
         while not self._stop.wait(RENEW_SECONDS):
-            holder = self._holder()
-            if holder is not None and holder.get("token") == self.token:
-                self.storage.write_text(self.path, json.dumps({**holder, "renewed": time.time()}))
+            if self._is_mine():
+                self.storage.write_text(self.path, json.dumps(self._record()))
+
+
+def _number(name: str) -> int:
+    stem = name.removesuffix(".json")
+    return int(stem) if stem.isdigit() else 0
 
 
 def _is_dead(holder: dict[str, Any]) -> bool:
-    if holder.get("host") == socket.gethostname() and "pid" in holder:
+    """Whether a holder's process is known to be gone, or has not renewed its lease for long."""
+    if holder.get("processes") and holder["processes"] == _process_space():
         return _process_start(int(holder["pid"])) != holder.get("process_started")
     return time.time() - float(holder.get("renewed", 0)) > EXPIRES_SECONDS
+
+
+def _process_space() -> str | None:
+    """What makes a process id mean a process: the boot of a machine and a container's space.
+
+    None where the system does not tell: then only time tells whether a holder is dead.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return None
 
 
 def _process_start(pid: int) -> str | None:
     """When a process of this machine started, in kernel ticks; None when there is none.
 
-    A process id is used again; with its start it is not. Where the system has no
-    /proc, whether the process is there must do.
+    A process id is used again; with its start it is not.
     """
-    stat = Path(f"/proc/{pid}/stat")
-    if Path("/proc/self/stat").exists():
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            return None
-        return None if fields[0] == "Z" else fields[19]
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
         return None
-    except PermissionError:
-        pass
-    return "running"
+    return None if fields[0] == "Z" else fields[19]

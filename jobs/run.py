@@ -71,7 +71,11 @@ def run(
     """Load what has landed and bring every table up to date."""
     day, policy, names = _date(as_of), load_policy(conf), chosen_systems(systems or [])
     teller = telling.Teller(quiet=quiet, json_logs=json_logs)
-    with _lake(lake, log_level, teller, policy) as opened, Lease(opened.storage, opened.root):
+    with (
+        _lake(lake, log_level, teller, policy) as opened,
+        Lease(opened.storage, opened.root) as lease,
+    ):
+        opened.before_commit = lease.check
         folder = Landing(opened, landing)
         with teller.progress() as report:
             result = Run(opened, STEPS, policy, names, day, full_refresh, report).execute(folder)

@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pyspark.sql import SparkSession
+
 from jobs.demo import sample_healthcare, sample_social, sample_web
 from jobs.engine.results import RunResult
 from jobs.engine.runner import Run
@@ -34,6 +36,28 @@ COLUMNS = (
     "user_agent",
 )
 BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/133.0"
+
+
+# Every way in which a run may keep and follow its tables; each gives the same ones.
+ENGINES = {
+    "spark": {"store": "spark", "follow": "always_follow"},
+    "embedded": {"store": "embedded", "follow": "always_follow"},
+    "spark anew": {"store": "spark", "follow": "always_anew"},
+    "embedded anew": {"store": "embedded", "follow": "always_anew"},
+}
+
+
+def policy_of(engine: str, policy: Policy | None = None) -> Policy:
+    """The policy, default the shipped one, with the engine called so in `ENGINES`."""
+    chosen = policy or load_policy()
+    forced = chosen.engine.model_copy(update=ENGINES[engine])
+    return chosen.model_copy(update={"engine": forced})
+
+
+def lake_of(spark: SparkSession, root: Path, policy: Policy) -> Lake:
+    """The lake in a folder, kept by the stores that the policy says."""
+    engine = policy.engine
+    return Lake(spark, str(root), store=engine.store, embedded_max_mib=engine.embedded_max_mib)
 
 
 def event(user: str, at: str, name: str = "page_viewed", **others: str) -> dict[str, str]:

@@ -79,26 +79,26 @@ class Run:
     def execute(self, landing: Landing) -> RunResult:
         """Do everything that is due; the result says how it went."""
         started = time.monotonic()
-        self._look()
-        for system in self.result.systems:
-            self._land(landing, system)
+        self.look()
         suit_to(self.lake.spark, landing.size_bytes(self.result.systems))
         for system in self.result.systems:
-            self._run_steps(system)
+            self._land(landing, system)
+        for system in self.result.systems:
+            self.run_steps(system)
         self.result.seconds = time.monotonic() - started
         ops.record(self.lake, self.result)
         return self.result
 
     def plans(self) -> list[Plan]:
         """What each step would do on what is in raw now, and those after it then."""
-        self._look()
+        self.look()
         return [
             plan
             for system in self.result.systems
             for plan in self._planners[system].chain(self.steps[system], self.settings(system))
         ]
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """How the chosen systems' tables stand: as of when, and in which form."""
         for system in self.result.systems:
             as_of = self._settled_as_of(system)
@@ -139,7 +139,7 @@ class Run:
 
     # -- the steps -----------------------------------------------------------------
 
-    def _run_steps(self, system: str) -> None:
+    def run_steps(self, system: str) -> None:
         """Every step once all that it reads is written; independent ones side by side."""
         steps = self.steps[system]
         waiting = list(steps)

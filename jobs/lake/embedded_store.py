@@ -123,6 +123,10 @@ class EmbeddedStore:
     def append(self, table: type[Table], path: str, rows: Rows, mark: str) -> None:
         self._write(table, path, _arrow(table, rows), mark, mode="append")
 
+    def replace(self, table: type[Table], path: str, rows: Rows, mark: str) -> None:
+        """Replace all rows, whatever they were."""
+        self.overwrite(table, path, _arrow(table, rows), mark)
+
     def overwrite(
         self, table: type[Table], path: str, rows: pa.Table, mark: str, where: str | None = None
     ) -> None:

@@ -7,7 +7,7 @@ What changed between two versions is read from the Delta log.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import Any
@@ -54,7 +54,7 @@ class Lake:
         self._spark_store = SparkStore(spark)
         self._embedded_store = EmbeddedStore(spark, self.log)
         # Called before each commit; a holder that has lost the lake stops there.
-        self.before_commit = lambda: None
+        self.before_commit: Callable[[], None] = lambda: None
 
     # -- where and which version -------------------------------------------------
 
@@ -205,10 +205,7 @@ class Lake:
         self._take_form(table, incoming)
         store, path, mark = self._store(table, incoming), self.path(table), self._mark
         self.before_commit()
-        if isinstance(store, SparkStore):
-            store.overwrite(table, path, rows.frame, mark(table, progress))
-        else:
-            store.overwrite(table, path, rows.arrow, mark(table, progress))
+        store.replace(table, path, rows, mark(table, progress))
         return self._written(table)
 
     def update(self, table: type[Table], rows: Rows, region: Region, progress: Progress) -> Written:

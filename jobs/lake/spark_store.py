@@ -52,7 +52,9 @@ class SparkStore:
         if table is not None and not table.partitioned_by:
             # A table too small for partitions is one file.
             frame = frame.coalesce(1)
-        return Rows(frame.localCheckpoint(eager=True))
+        # Renamed to the same names the columns are new to Spark, which fails to join a
+        # checkpoint with frames that it was made of.
+        return Rows(frame.toDF(*frame.columns).localCheckpoint(eager=True))
 
     def metadata(self, path: str) -> dict[str, object]:
         """What a log's ``metaData`` says, of a log whose text no longer has it."""
@@ -126,6 +128,10 @@ class SparkStore:
     def append(self, table: type[Table], path: str, rows: Rows, mark: str) -> None:
         writer = self._conform(table, rows.frame).write.format("delta").mode("append")
         writer.option("userMetadata", mark).save(path)
+
+    def replace(self, table: type[Table], path: str, rows: Rows, mark: str) -> None:
+        """Replace all rows, whatever they were."""
+        self.overwrite(table, path, rows.frame, mark)
 
     def overwrite(
         self, table: type[Table], path: str, frame: DataFrame, mark: str, where: str | None = None

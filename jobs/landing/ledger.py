@@ -82,8 +82,9 @@ class Landing:
         return sorted((f for f in found if f.identity not in loaded), key=lambda f: f.name)
 
     def size_bytes(self, systems: Sequence[str]) -> int:
-        """Size of all files that are loaded, as they landed."""
-        return sum(
+        """Size of all files of the systems, loaded and waiting, as they landed."""
+        waiting = (file for files in self.waiting_by_source(systems).values() for file in files)
+        return sum(file.size for file in waiting) + sum(
             size
             for (system, _), files in self._loaded.items()
             if system in systems

@@ -92,7 +92,8 @@ STEPS = (
     Step(
         FctSessionEvents,
         core.session_events,
-        reads=(keys(StgEvents, "user_id"), Own(before=1), Own(DimUsers)),
+        # A gap may be a day of 24 hours, and a day have 23 of them or be left out by a zone.
+        reads=(keys(StgEvents, "user_id"), Own(before=2), Own(DimUsers)),
         write=Replace("user_id", since="event_date"),
         audits=(Reconciliation("as_many_rows_as_stg_events", _days_with_other_row_counts),),
     ),

@@ -11,12 +11,11 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.engine import runner
 from jobs.engine.ops import results_json
 from jobs.engine.results import RunResult, StepResult
 from jobs.engine.runner import Run
 from jobs.engine.step import Reconciliation, Transform
-from jobs.lake.commits import Progress
+from jobs.lake.form import nullable
 from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
 from jobs.lease import Lease
@@ -28,7 +27,7 @@ from schemas.healthcare_landing import QUARANTINES, STAGED
 from schemas.ops import Releases
 from tests.jobs.bad_bookings import CANARIES, CONTACT, NOON
 from tests.jobs.conftest import AS_OF, Bookings, varve
-from tests.landing_files import write_csv
+from tests.landing_files import policy_of, write_csv
 
 WHOSE = "canonical_user_id = 'U-x1'"
 QUARANTINED = {
@@ -113,34 +112,49 @@ def test_no_personal_value_is_told_nor_kept_in_a_log(bookings: Bookings) -> None
     assert [tuple(row) for row in landed] == [CANARIES]
 
 
-def test_a_constraint_that_fails_is_told_without_the_row(own: Bookings) -> None:
+@pytest.mark.parametrize("store", ["spark", "embedded"])
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [({}, "check begins_before_it_ends fails"), ({"user_sk": None}, "required user_sk is NULL")],
+)
+def test_a_constraint_that_fails_is_told_without_the_row(
+    own: Bookings, store: str, changed: dict, told: str
+) -> None:
     user = dict.fromkeys(healthcare.DimUser.columns) | CONTACT
     moment = datetime(2025, 3, 1, tzinfo=UTC)
     spans = {"user_sk": "k", "user_id": "u", "valid_from": moment, "valid_to": moment}
-    schema = own.lake.empty(healthcare.DimUser).schema
-    row = own.lake.spark.createDataFrame([{**user, **spans, "is_current": False}], schema)
-    with pytest.raises(Exception, match="DELTA_VIOLATE_CONSTRAINT") as broken:
-        own.lake.append(healthcare.DimUser, row, Progress())
-    message = runner._constraint(broken.value)
-    assert message
-    assert "check" in message
-    assert not any(canary in message for canary in CANARIES)
+    row = {**user, **spans, "is_current": False, **changed}
+
+    def broken(*inputs: DataFrame) -> DataFrame:
+        schema = own.lake.empty(healthcare.DimUser).schema
+        return own.lake.spark.createDataFrame([row], nullable(schema))
+
+    lake = Lake(own.lake.spark, own.lake.root, store=store)
+    step = next(s for s in STEPS["healthcare"] if s.output is healthcare.DimUser)
+    steps = {"healthcare": [replace(step, transform=broken, audits=())]}
+    before = lake.version(healthcare.DimUser)
+    result = Run(lake, steps, policy_of(store), ["healthcare"], AS_OF, full_refresh=True).execute(
+        Landing(lake, str(own.landing))
+    )
+    assert result.exit_code == 3
+    [done] = result.steps
+    assert done.outcome == "blocked"
+    assert told in str(done.error)
+    assert not any(canary in results_json(result) for canary in CANARIES)
+    assert lake.version(healthcare.DimUser) == before
 
 
-def run_with(
-    own: Bookings, monkeypatch: pytest.MonkeyPatch, number: int, **changes: object
-) -> RunResult:
+def run_with(own: Bookings, number: int, **changes: object) -> RunResult:
     """A run in which dim_provider is due, with the step for it changed."""
     steps = [
         replace(step, **changes) if step.output is healthcare.DimProvider else step
         for step in STEPS["healthcare"]
     ]
-    monkeypatch.setitem(STEPS, "healthcare", tuple(steps))
     file = own.landing / f"healthcare/providers/{number}.csv"
     write_csv(
         file, [{"provider_id": f"v{number}", "updated_at": NOON}], ["provider_id", "updated_at"]
     )
-    run = Run(own.lake, load_policy(), ["healthcare"], AS_OF)
+    run = Run(own.lake, {"healthcare": steps}, load_policy(), ["healthcare"], AS_OF)
     return run.execute(Landing(own.lake, str(own.landing)))
 
 
@@ -149,14 +163,14 @@ def the_step(result: RunResult) -> StepResult:
 
 
 def test_an_audit_that_fails_blocks_the_commit_and_the_release(
-    own: Bookings, monkeypatch: pytest.MonkeyPatch
+    own: Bookings,
 ) -> None:
     before = own.lake.version(healthcare.DimProvider), own.lake.version(Releases)
 
     def all_rows(result: DataFrame, *inputs: DataFrame) -> DataFrame:
         return result
 
-    result = run_with(own, monkeypatch, 2, audits=(Reconciliation("none_is_right", all_rows),))
+    result = run_with(own, 2, audits=(Reconciliation("none_is_right", all_rows),))
     assert result.exit_code == 3
     assert the_step(result).outcome == "blocked"
     assert "none_is_right" in str(the_step(result).error)
@@ -164,14 +178,14 @@ def test_an_audit_that_fails_blocks_the_commit_and_the_release(
 
 
 def test_an_engine_error_is_told_by_its_kind_and_not_by_its_text(
-    own: Bookings, monkeypatch: pytest.MonkeyPatch
+    own: Bookings,
 ) -> None:
     def failing(stg_providers: DataFrame) -> DataFrame:
         quoted = F.raise_error(F.lit(f"cannot cast {CANARIES[0]}")).cast("string")
         return stg_providers.withColumn("city", quoted).select(*healthcare.DimProvider.columns)
 
     transform: Transform = failing
-    result = run_with(own, monkeypatch, 3, transform=transform)
+    result = run_with(own, 3, transform=transform)
     assert result.exit_code == 1
     assert the_step(result).outcome == "failed"
     assert "core.healthcare.dim_provider: Spark failed with" in str(the_step(result).error)

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import ast
+import zipfile
 from datetime import date
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from jobs.engine.step import AddToDays, Step, bind
+from jobs.engine.step import (
+    Changes,
+    Own,
+    Part,
+    Read,
+    Replace,
+    Stage,
+    Step,
+    Whole,
+    bind,
+    days,
+    keys,
+)
 from jobs.lake.form import nullable, shape
+from jobs.package import package
 from jobs.settings import load_policy, system_settings
 from jobs.systems import STEPS
+from schemas import healthcare
 from schemas.catalog import ALL_TABLES, SYSTEMS
 from schemas.contract import Privacy, Table, description, grain_sentence, struct_type
 
@@ -70,19 +86,73 @@ def test_each_table_is_written_by_one_step_after_what_it_reads() -> None:
             assert set(step.inputs) <= made, step.output.__name__
             assert step.output not in made
             made.add(step.output)
-            if isinstance(step.write, AddToDays):
+            if isinstance(step.write, Stage):
                 made.add(step.write.quarantine)
         assert made == set(SYSTEMS[name].TABLES)
 
 
+def frame_of(spark: SparkSession, step: Step, read: Read) -> DataFrame:
+    """An empty frame as a step's function gets it for a read."""
+    table = step.output if isinstance(read, Own) and read.table is None else read.table
+    frame = spark.createDataFrame([], nullable(struct_type(table)))
+    return frame.withColumn("change", F.lit(1)) if isinstance(read, Changes) else frame
+
+
 @pytest.mark.parametrize("step", ALL_STEPS, ids=name_of)
 def test_a_step_gives_its_contract_on_empty_inputs(spark: SparkSession, step: Step) -> None:
+    """Made anew and, where its function tells the two apart, following a change."""
+    given = system_settings(load_policy(), step.output.system, date(2025, 3, 1))
+    anew = {**given, "touched": None, "first_touched_day": None}
+    frames = [frame_of(spark, step, read) for read in step.reads]
+    on = step.write.on if isinstance(step.write, Replace) else ()
+    keys = spark.createDataFrame([], nullable(struct_type(step.output))).select(*on)
+    follow = {**given, "touched": keys, "first_touched_day": date(2025, 3, 1)}
+    for settings in (anew, follow):
+        result = step.transform(*frames, **bind(step.transform, settings))
+        if isinstance(step.write, Stage):
+            result = step.write.keep(result.select(*step.output.columns))
+        assert shape(result.schema) == shape(struct_type(step.output))
+
+
+@pytest.mark.parametrize("step", [s for s in ALL_STEPS if s.also], ids=name_of)
+def test_what_also_is_touched_is_told_in_the_columns_replaced_on(
+    spark: SparkSession, step: Step
+) -> None:
     settings = system_settings(load_policy(), step.output.system, date(2025, 3, 1))
-    inputs = [spark.createDataFrame([], nullable(struct_type(r.table))) for r in step.reads]
-    result = step.transform(*inputs, **bind(step.transform, settings))
-    if isinstance(step.write, AddToDays):
-        result = step.write.keep(result.select(*step.output.columns))
-    assert shape(result.schema) == shape(struct_type(step.output))
+    frames = [frame_of(spark, step, read) for read in step.also.reads]
+    told = step.also.touched(*frames, **bind(step.also.touched, settings))
+    wanted = struct_type(step.output)
+    for name in step.write.on:
+        assert told.schema[name].dataType == wanted[name].dataType
+
+
+@pytest.mark.parametrize("step", ALL_STEPS, ids=name_of)
+def test_a_part_touches_days_that_need_it(step: Step) -> None:
+    """A day that an input's day touches is made of that day, whatever the settings."""
+    given = system_settings(load_policy(), step.output.system, date(2025, 4, 30))
+    for part in step.reads:
+        if not isinstance(part, Part) or part.touches is None or part.needs is None:
+            continue
+        for day in (date(2024, 2, 29), date(2025, 3, 1), date(2025, 3, 31)):
+            if part.on in ("month", "active_month"):
+                day = day.replace(day=1)
+            touched = set(part.touches(day, given))
+            assert touched
+            assert all(day in set(part.needs(on, given)) for on in touched)
+
+
+def test_a_whole_read_that_nothing_covers_is_refused() -> None:
+    reads = (keys(healthcare.FactSession, "session_id"), Whole(healthcare.FactAppointment))
+    with pytest.raises(TypeError, match="fact_appointment touches"):
+        Step(healthcare.DimSession, print, reads=reads, write=Replace("session_id"))
+    silent = (reads[0], Whole(healthcare.FactAppointment, touches=False))
+    step = Step(healthcare.DimSession, print, reads=silent, write=Replace("session_id"))
+    assert step.touching == (healthcare.FactSession,)
+    assert step.inputs == (healthcare.FactSession, healthcare.FactAppointment)
+    with pytest.raises(TypeError, match="does not have"):
+        Step(healthcare.DimSession, print, reads=silent, write=Replace("visit_id"))
+    with pytest.raises(TypeError, match="tells no"):
+        Step(healthcare.DimSession, print, (days(healthcare.FactSession),), Replace("session_id"))
 
 
 def imports_of(file: Path) -> set[str]:
@@ -117,6 +187,39 @@ def test_imports_go_from_jobs_to_transforms_to_schemas() -> None:
             assert not wrong, f"{file.relative_to(ROOT)} imports {wrong}"
 
 
+# The rooms of jobs/, each of which imports only from those after it; single files beside
+# them that everything may use come last.
+ROOMS = ("demo", "run", "dictionary", "telling", "systems", "engine", "landing", "lake", "lease")
+BELOW_ALL = ("settings", "session", "storage", "errors")
+
+
+def test_imports_inside_jobs_go_one_way() -> None:
+    for file in (ROOT / "jobs").rglob("*.py"):
+        room = file.relative_to(ROOT / "jobs").parts[0].removesuffix(".py")
+        if room in ("__init__", "package"):
+            continue
+        allowed = {room, *BELOW_ALL}
+        if room in ROOMS:
+            allowed |= set(ROOMS[ROOMS.index(room) :])
+        names = {i.split(".")[1] for i in imports_of(file) if i.startswith("jobs.")}
+        # The demo is a command of its own, loaded when it is asked for.
+        names -= {"demo"} if room == "run" else set()
+        assert names <= allowed, f"{file.relative_to(ROOT)} imports {names - allowed}"
+    for file in (ROOT / "jobs/systems").glob("*.py"):
+        engine = {i for i in imports_of(file) if i.startswith("jobs.engine")}
+        assert engine <= {"jobs.engine.step"}, file
+
+
+def test_no_two_files_import_each_other() -> None:
+    files = [f for room in ("jobs", "transforms", "schemas") for f in (ROOT / room).rglob("*.py")]
+    named = {".".join(f.relative_to(ROOT).with_suffix("").parts): f for f in files}
+    imports = {name: imports_of(file) & set(named) for name, file in named.items()}
+    reached = {name: set(found) for name, found in imports.items()}
+    for _ in named:
+        reached = {n: r.union(*(imports[m] for m in r)) for n, r in reached.items()}
+    assert not [name for name, found in reached.items() if name in found]
+
+
 def test_no_module_of_jobs_hides_another() -> None:
     """spark-submit jobs/run.py puts that folder first on the path."""
     import importlib.metadata
@@ -124,7 +227,13 @@ def test_no_module_of_jobs_hides_another() -> None:
 
     taken = set(sys.stdlib_module_names) | set(importlib.metadata.packages_distributions())
     taken -= {"jobs", "schemas", "transforms", "conf"}
-    assert not {file.stem for file in (ROOT / "jobs").glob("*.py")} & taken
+    assert not {path.stem for path in (ROOT / "jobs").iterdir()} & taken
+
+
+def test_what_is_shipped_to_a_cluster_has_no_samples(tmp_path: Path) -> None:
+    names = zipfile.ZipFile(package(tmp_path / "varve.zip")).namelist()
+    assert "jobs/engine/step.py" in names
+    assert not [name for name in names if "demo" in name]
 
 
 def test_descriptions_are_one_line() -> None:

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from jobs.lake.lake import Lake
 from schemas.contract import Table, table_name
-from tests.landing_files import run_system
+from tests.landing_files import lake_of, policy_of, run_system
 from tests.proof.comparison import differing
 
 
@@ -30,7 +30,8 @@ def followed_lake(
 
     Fails where a step of a later run builds its table anew.
     """
-    lake = Lake(spark, str(folder / "lake"))
+    policy = policy_of("spark")
+    lake = lake_of(spark, folder / "lake", policy)
     for number in range(at_once, days + 1):
         day = start + timedelta(days=number - 1)
         for file in sorted(landing.rglob("*_*.*")):
@@ -38,8 +39,8 @@ def followed_lake(
             if file.name.split(".")[0][-8:] <= f"{day:%Y%m%d}" and not place.exists():
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(file, place)
-        result = run_system(lake, folder / "landing", day, system=system)
-        mode = "full" if number == at_once else "update"
+        result = run_system(lake, folder / "landing", day, system=system, policy=policy)
+        mode = "anew" if number == at_once else "follow"
         for step in result.steps:
             assert step.mode in (mode, "skip"), (table_name(step.step.output), step.reason)
     return lake

@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.lake.lake import Lake
-from tests.landing_files import SAMPLES, contents, run_system
+from tests.landing_files import ENGINES, SAMPLES, contents, lake_of, policy_of, run_system
 
 pytestmark = pytest.mark.proof
 
@@ -36,9 +36,10 @@ def landed(
     return system, folder / "all", contents(whole, system)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_any_split_in_any_order_with_repeats_gives_the_same_tables(
-    spark: SparkSession, landed: tuple[str, Path, dict], tmp_path: Path, seed: int
+    spark: SparkSession, landed: tuple[str, Path, dict], tmp_path: Path, seed: int, engine: str
 ) -> None:
     """Case 45. Another split: VARVE_SEEDS=1,2,3 make proof."""
     print(f"seed {seed}")
@@ -48,20 +49,25 @@ def test_any_split_in_any_order_with_repeats_gives_the_same_tables(
     random.shuffle(files)
     cuts = sorted(random.sample(range(1, len(files)), 3))
     batches = [files[a:b] for a, b in zip([0, *cuts], [*cuts, len(files)], strict=True)]
-    lake = Lake(spark, str(tmp_path / "lake"))
+    policy = policy_of(engine)
+    lake = lake_of(spark, tmp_path / "lake", policy)
     # as_of grows as a scheduler's would; the last run is as of the whole's.
     for number, batch in enumerate(batches):
-        again = random.sample(files, 1)
-        for file in [*batch, *again]:
-            name = f"{number}-{file.name}" if file in again else file.name
+        repeated = random.sample(files, 1)
+        for file in [*batch, *repeated]:
+            name = f"{number}-{file.name}" if file in repeated else file.name
             place = tmp_path / "landing" / file.parent.relative_to(everything) / name
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, place)
-        run_system(lake, tmp_path / "landing", date(2025, 3, 9 + number), system=system)
+        run_system(
+            lake, tmp_path / "landing", date(2025, 3, 9 + number), system=system, policy=policy
+        )
     found = contents(lake, system)
     for table, rows in expected.items():
         assert found[table] == rows, f"{table} differs; seed {seed}"
-    run_system(lake, tmp_path / "landing", AS_OF, system=system, full_refresh=True)
+    again = {"system": system, "policy": policy}
+    assert not run_system(lake, tmp_path / "landing", AS_OF, **again).changed
+    run_system(lake, tmp_path / "landing", AS_OF, full_refresh=True, **again)
     rebuilt = contents(lake, system)
     for table, rows in expected.items():
         assert rebuilt[table] == rows, f"{table} differs when rebuilt; seed {seed}"
