@@ -85,8 +85,7 @@ def with_channels(
         _narrower_addresses(directory),
         _sites(directory),
         {"has_referrer": _has_referrer(directory, own_domains)},
-        _judged_by(),
-        {"site": _site(channel_rules)},
+        {**_judged_by(), "site": _site(channel_rules)},
         {
             "rule": _first_that_holds(rules, "rule", vocabulary),
             "group": _first_that_holds(groups, "group", vocabulary),
@@ -323,9 +322,11 @@ def _site(channel_rules: Mapping[str, Any]) -> str:
     """The site that the evidence tells of."""
     # A shared newsletter link carries a fbclid and is still a newsletter's: next to a utm, only
     # a click id that was paid for counts.
-    click_speaks = f"{_working('evidence')} = 'click_id' OR {_working('is_paid_click')}"
+    has_utm = _working("has_utm")
+    click_speaks = f"NOT {has_utm} OR {_working('is_paid_click')}"
     of_click = cases((click_speaks, _lookup("click_id_kind", channel_rules["click_id_sites"])))
-    of_referrer = cases((f"NOT {_working('has_utm')}", _working("referrer_site")))
+    referrer_speaks = f"NOT {has_utm} AND {_working('has_referrer')}"
+    of_referrer = cases((referrer_speaks, _working("referrer_label")))
     return f"coalesce({_working('source_site')}, {of_click}, {of_referrer})"
 
 

@@ -18,6 +18,7 @@ from transforms.techniques.sql_text import literal, with_columns
 
 _EVENT_DATA = "transaction_id STRING, revenue STRING, utm_source STRING, utm_medium STRING, "
 _EVENT_DATA += "utm_campaign STRING, unreadable STRING"
+_REVENUE = "try_cast(revenue_text AS DECIMAL(18,2))"
 _FLAT_OBJECT = r"^\s*\{[^{}]*\}\s*$"
 
 
@@ -39,16 +40,14 @@ def events(
     The other columns of ``raw`` are kept.
     """
     landed = with_columns(raw, {name: blank_to_null(f"`{name}`") for name in Events.columns})
-    typed = with_columns(landed, _typed(channel_rules))
+    # First of all: a join looks at both sides' plans, and what follows is a long one.
+    marked = with_is_bot(landed, user_agent="user_agent", bot_patterns=bot_patterns)
+    typed = with_columns(marked, _typed(channel_rules))
     tagged = with_columns(typed, _tagged(reporting_time_zone))
-    priced = with_columns(tagged, {"revenue": "try_cast(revenue_text AS DECIMAL(18,2))"})
-    classified = channels.with_channels(
-        with_columns(priced, {"broken": _broken()}),
-        channel_rules=channel_rules,
-        sites=sites,
-        own_domains=own_domains,
+    judged = with_columns(tagged, {"revenue": _REVENUE, "broken": _broken()})
+    return channels.with_channels(
+        judged, channel_rules=channel_rules, sites=sites, own_domains=own_domains
     )
-    return with_is_bot(classified, user_agent="user_agent", bot_patterns=bot_patterns)
 
 
 def one_per_event(rows: DataFrame) -> DataFrame:
@@ -94,7 +93,7 @@ def _broken() -> str:
             "timestamp_missing": "malformed_reason IS NULL AND `timestamp` IS NULL",
             "timestamp_unreadable": "`timestamp` IS NOT NULL AND event_ts IS NULL",
             "event_data_unreadable": f"NOT {_is_readable()}",
-            "revenue_unreadable": "revenue_text IS NOT NULL AND revenue IS NULL",
+            "revenue_unreadable": f"revenue_text IS NOT NULL AND {_REVENUE} IS NULL",
         }
     )
     return f"array_compact(array_insert({rules}, 1, malformed_reason))"
