@@ -149,10 +149,7 @@ class _Directory:
 
     def label(self, **texts_of: Collection[str]) -> str:
         """The label of the first column that holds one of its texts; NULL if none does."""
-        listed = {
-            column: {text: self.label_of[text] for text in sorted(texts)}
-            for column, texts in texts_of.items()
-        }
+        listed = {c: {t: self.label_of[t] for t in sorted(of)} for c, of in texts_of.items()}
         return cases(*chain(*(_whens(column, table) for column, table in listed.items())))
 
     def labels_with(self, category: str) -> list[str]:
@@ -232,16 +229,13 @@ def _domains(directory: _Directory) -> dict[str, str]:
     """The registrable domains of the hosts, the page's only where it is asked for."""
     host = _working("referrer_host")
     has_domain = f"NOT {_working('is_app_referrer')} AND {host} IS NOT NULL"
-
     # Blanked in the argument: inside a CASE, the `nullif` of the functions in `urls` would
     # compute its argument twice.
-    def asked_for(sql: str) -> str:
-        return f"CASE WHEN {has_domain} THEN {sql} END"
-
+    asked_host, asked_page = (cases((has_domain, sql)) for sql in (host, "page_url"))
     return {
         "source_domain": directory.registrable_domain(_working("source_host")),
-        "referrer_domain": directory.registrable_domain(asked_for(host)),
-        "page_domain": directory.registrable_domain(urls.site_host(asked_for("page_url"))),
+        "referrer_domain": directory.registrable_domain(asked_host),
+        "page_domain": directory.registrable_domain(urls.site_host(asked_page)),
     }
 
 

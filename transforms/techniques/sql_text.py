@@ -2,7 +2,8 @@
 
 A `Column` is a call for every name, literal and operator, and rules that are data
 hold thousands of them. Functions that write SQL take and give text, and a caller
-that wants a Column wraps the whole in ``F.expr``.
+that wants a Column wraps the whole in ``F.expr``. What they take is a name, a call
+or a CASE: it is put in as it stands, next to operators that bind as they do.
 """
 
 from __future__ import annotations
