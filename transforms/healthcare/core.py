@@ -232,7 +232,7 @@ def dim_session(
     """See `DimSession`."""
     in_order = Window.partitionBy("canonical_user_id").orderBy("started_at", "session_id")
     landed = latest_sessions.select(
-        "session_id", "landing_page", device_type(F.col("user_agent")).alias("device_type")
+        "session_id", "landing_page", F.expr(device_type("user_agent")).alias("device_type")
     )
     booked = fact_appointment.where("attributed_session_id IS NOT NULL").select(
         F.col("attributed_session_id").alias("session_id"), F.lit(True).alias("led_to_booking")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from schemas.contract import Source
@@ -33,6 +33,7 @@ from schemas.healthcare_landing import (
     Users,
 )
 from transforms.techniques.records import judged, landed_records
+from transforms.techniques.sql_text import is_in
 
 APPOINTMENT_STATUSES = ("booked", "completed", "cancelled", "no_show")
 PAYMENT_STATUSES = ("paid", "refunded", "chargeback", "pending", "failed")
@@ -40,15 +41,15 @@ PAYMENT_STATUSES = ("paid", "refunded", "chargeback", "pending", "failed")
 
 def users(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
     """The rows for stg_users; a delete says ``true`` in is_deleted, in any case."""
-    said = F.lower(F.trim("is_deleted"))
-    is_deleted = F.coalesce(said, F.lit("false")).try_cast("boolean")
+    said = "lower(trim(is_deleted))"
+    is_deleted = f"try_cast(coalesce({said}, 'false') AS BOOLEAN)"
     return _versions(
         raw,
         Users,
         reporting_time_zone,
         keys=("user_id",),
         typed={"is_deleted": is_deleted},
-        rules={"is_deleted_unreadable": said.isNotNull() & is_deleted.isNull()},
+        rules={"is_deleted_unreadable": f"{said} IS NOT NULL AND {is_deleted} IS NULL"},
     )
 
 
@@ -67,7 +68,7 @@ def sessions(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
 
 def appointments(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
     """The rows for stg_appointments; status in lower case."""
-    status = F.lower(F.trim("status"))
+    status = "lower(trim(status))"
     return _versions(
         raw,
         Appointments,
@@ -83,8 +84,8 @@ def appointments(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
 
 def payments(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
     """The rows for stg_payments; status in lower case, the amount with the sign it has."""
-    status = F.lower(F.trim("status"))
-    amount = F.trim("amount").try_cast("decimal(18,2)")
+    status = "lower(trim(status))"
+    amount = "try_cast(trim(amount) AS DECIMAL(18,2))"
     return _versions(
         raw,
         Payments,
@@ -95,7 +96,7 @@ def payments(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
         typed={"status": status, "amount": amount},
         rules={
             "status_unknown": _not_one_of(status, PAYMENT_STATUSES),
-            "amount_unreadable": F.col("amount").isNotNull() & amount.isNull(),
+            "amount_unreadable": f"amount IS NOT NULL AND {amount} IS NULL",
         },
     )
 
@@ -117,7 +118,7 @@ def account_merges(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
         keys=("from_user_id", "into_user_id"),
         instants=("merged_at",),
         required=("merged_at",),
-        rules={"merge_into_itself": F.trim("from_user_id") == F.trim("into_user_id")},
+        rules={"merge_into_itself": "trim(from_user_id) = trim(into_user_id)"},
     )
 
 
@@ -130,8 +131,8 @@ def _versions(
     ids: Sequence[str] = (),
     instants: Sequence[str] = (),
     required: Sequence[str] = (),
-    typed: Mapping[str, Column] | None = None,
-    rules: Mapping[str, Column] | None = None,
+    typed: Mapping[str, str] | None = None,
+    rules: Mapping[str, str] | None = None,
 ) -> DataFrame:
     """The rows of a source that tells states: each has its updated_at, and that a day."""
     rows = judged(
@@ -147,8 +148,8 @@ def _versions(
     return rows.withColumn("updated_date", day)
 
 
-def _not_one_of(status: Column, known: Sequence[str]) -> Column:
-    return ~F.coalesce(status.isin(*known), F.lit(False))
+def _not_one_of(status: str, known: Sequence[str]) -> str:
+    return f"NOT coalesce({is_in(status, known)}, false)"
 
 
 TRANSFORMS = {

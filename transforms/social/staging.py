@@ -67,27 +67,27 @@ def content_events(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
         ids=("content_id", "creator_id", "device_id"),
         instants=("event_time",),
         required=("event_time", "event_type"),
-        typed={"event_type": F.lower(F.trim("event_type"))},
+        typed={"event_type": "lower(trim(event_type))"},
     )
     return _dated(rows, "event_time", "event_date", reporting_time_zone)
 
 
 def ad_events(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
     """The rows for stg_ad_events: an impression may be nobody's."""
-    money = {name: F.trim(name).try_cast(MONEY_TYPE) for name in ("revenue", "cost")}
+    money = {name: f"try_cast(trim({name}) AS {MONEY_TYPE})" for name in ("revenue", "cost")}
     rows = judged(
         landed_records(raw, tuple(AdEvents.columns)),
         keys=("event_id",),
         ids=("campaign_id", "user_id", "device_id"),
         instants=("event_time",),
         required=("event_time", "event_type"),
-        typed={"event_type": F.lower(F.trim("event_type")), **money},
+        typed={"event_type": "lower(trim(event_type))", **money},
         rules={
             **{
-                f"{name}_unreadable": F.col(name).isNotNull() & value.isNull()
+                f"{name}_unreadable": f"{name} IS NOT NULL AND {value} IS NULL"
                 for name, value in money.items()
             },
-            "cost_negative": money["cost"] < 0,
+            "cost_negative": f"{money['cost']} < 0",
         },
     )
     return _dated(rows, "event_time", "event_date", reporting_time_zone)

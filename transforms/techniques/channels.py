@@ -2,7 +2,7 @@
 
 What is known about rules and sites comes in as data (`conf/channel_rules.toml`,
 `conf/sites.toml`, whose comments define their vocabulary); this module turns it
-into expressions.
+into SQL text.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import chain
 from typing import Any
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 
 from transforms.techniques import urls
+from transforms.techniques.sql_text import cases, is_in, literal, quoted
 
 _RESULTS = ("channel", "channel_rule", "channel_group")
 # Keeps the working columns apart from whatever the caller's frame holds.
@@ -32,27 +31,27 @@ def click_id_names(channel_rules: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for names in channel_rules["click_ids"].values() for name in names)
 
 
-def first_click_id(url: Column, names: Sequence[str]) -> Column:
-    """The leftmost parameter of a URL's query that is one of ``names`` and has a value.
+def first_click_id(url: str, names: Sequence[str]) -> str:
+    """SQL: the leftmost parameter of a URL's query that is one of ``names`` and has a value.
 
     Compared without case, returned as spelled in ``names``; NULL if there is none.
     The query is parsed: ``?x=notgclid=1`` and ``#gclid=1`` hold no click id.
     """
     if not names:
-        return F.lit(None).cast("string")
-    found = F.lower(urls.first_parameter(url, names))
+        return "CAST(NULL AS STRING)"
+    found = f"lower({urls.first_parameter(url, names)})"
     in_capitals = {name.lower(): name for name in names if name != name.lower()}
     for lower, name in in_capitals.items():
-        found = F.regexp_replace(found, f"^{re.escape(lower)}$", name)
+        found = f"regexp_replace({found}, {literal(f'^{re.escape(lower)}$')}, {literal(name)})"
     return found
 
 
-def absent_to_null(column: Column) -> Column:
-    """NULL where tagging tools write that there is nothing; any other value as it stands.
+def absent_to_null(text: str) -> str:
+    """SQL: NULL where tagging tools write that there is nothing; any other value as it stands.
 
     Nothing is: '', blanks, and 'null', '(not set)', 'undefined' in any case.
     """
-    return F.nullif(F.regexp_extract(column, _PRESENT, 1), F.lit(""))
+    return f"nullif(regexp_extract({text}, {literal(_PRESENT)}, 1), '')"
 
 
 def with_channels(
@@ -74,24 +73,32 @@ def with_channels(
     GA4's default channel group (https://support.google.com/analytics/answer/9756891).
     ValueError if the data use a word outside their vocabulary.
     """
-    kept = [name for name in frame.columns if name not in _RESULTS]
+    kept = [quoted(column) for column in frame.columns if column not in _RESULTS]
     directory = _Directory.of(sites)
-    evidence = _with_hosts(frame, channel_rules, directory)
-    evidence = _with_sites(evidence, directory, own_domains)
-    evidence = _with_judgement(_with_patterns(evidence, channel_rules), channel_rules)
-    rules = channel_rules["channels"]
+    rules, groups = channel_rules["channels"], channel_rules["groups"]
     vocabulary = _Vocabulary(channel_rules, directory)
-    judged = _add(
-        evidence,
-        rule=_first_that_holds(rules, "rule", vocabulary),
-        group=_first_that_holds(channel_rules["groups"], "group", vocabulary),
+    # What is read more than once stands in a layer of its own: Spark then computes it once.
+    layers = (
+        _evidence(),
+        {**_hosts(channel_rules), **_flags(channel_rules)},
+        {**_domains(directory), **_payment(channel_rules)},
+        _narrower_addresses(directory),
+        _sites(directory),
+        {"has_referrer": _has_referrer(directory, own_domains)},
+        {**_judged_by(), "site": _site(channel_rules)},
+        {
+            "rule": _first_that_holds(rules, "rule", vocabulary),
+            "group": _first_that_holds(groups, "group", vocabulary),
+        },
     )
+    for layer in layers:
+        frame = frame.selectExpr("*", *(f"{sql} AS {_working(n)}" for n, sql in layer.items()))
     channel_of_rule = {rule["rule"]: rule["channel"] for rule in rules}
-    return judged.select(
-        *(F.col(f"`{name}`") for name in kept),
-        _lookup("rule", channel_of_rule).alias("channel"),
-        _working("rule").alias("channel_rule"),
-        _working("group").alias("channel_group"),
+    return frame.selectExpr(
+        *kept,
+        f"{_lookup('rule', channel_of_rule)} AS channel",
+        f"{_working('rule')} AS channel_rule",
+        f"{_working('group')} AS channel_group",
     )
 
 
@@ -136,9 +143,14 @@ class _Directory:
             suffixes=suffixes,
         )
 
-    def registrable_domain(self, host: Column) -> Column:
+    def registrable_domain(self, host: str) -> str:
         """See `urls.registrable_domain`."""
         return urls.registrable_domain(host, *self.suffixes)
+
+    def label(self, **texts_of: Collection[str]) -> str:
+        """The label of the first column that holds one of its texts; NULL if none does."""
+        listed = {c: {t: self.label_of[t] for t in sorted(of)} for c, of in texts_of.items()}
+        return cases(*chain(*(_whens(column, table) for column, table in listed.items())))
 
     def labels_with(self, category: str) -> list[str]:
         """The labels of all sites that are, perhaps among others, of this category."""
@@ -167,159 +179,160 @@ def _part_of_address(entry: str, registrable: re.Pattern[str]) -> str:
     )
 
 
-def _working(name: str) -> Column:
-    return F.col(_PREFIX + name)
+def _working(column: str) -> str:
+    return quoted(_PREFIX + column)
 
 
-def _add(frame: DataFrame, **columns: Column) -> DataFrame:
-    return frame.withColumns({_PREFIX + name: column for name, column in columns.items()})
-
-
-def _with_hosts(
-    frame: DataFrame, channel_rules: Mapping[str, Any], directory: _Directory
-) -> DataFrame:
-    """Adds the evidence in lower case, the hosts, and their registrable domains."""
-    kinds = channel_rules["click_ids"]
-    kind_of = {name.lower(): kind for kind, names in kinds.items() for name in names}
+def _evidence() -> dict[str, str]:
+    """The evidence in lower case."""
     landed = {"referrer": "referrer", "click_id": "click_id"} | {n: f"utm_{n}" for n in _UTM}
-    frame = _add(frame, **{name: F.lower(F.trim(F.col(of))) for name, of in landed.items()})
+    return {column: f"lower(trim({of}))" for column, of in landed.items()}
+
+
+def _hosts(channel_rules: Mapping[str, Any]) -> dict[str, str]:
+    """The hosts of source and referrer, and the kind of the click id."""
+    source, referrer = _working("source"), _working("referrer")
+    kinds = channel_rules["click_ids"]
+    kind_of = {param.lower(): kind for kind, params in kinds.items() for param in params}
     # Most sources are plain names: the dot spares them the regular expression.
-    source = _working("source")
-    frame = _add(
-        frame,
-        click_id_kind=_lookup("click_id", kind_of),
-        source_host=urls.site_host(F.when(source.contains("."), source)),
-        referrer_host=urls.site_host(_working("referrer")),
+    dotted = f"CASE WHEN contains({source}, '.') THEN {source} END"
+    return {
+        "click_id_kind": _lookup("click_id", kind_of),
+        "source_host": urls.site_host(dotted),
+        "referrer_host": urls.site_host(referrer),
         # An app's package is no domain: com.example.google.com would be somebody else's.
-        is_app_referrer=_working("referrer").startswith("android-app:"),
-    )
-    has_domain = ~_working("is_app_referrer") & _working("referrer_host").isNotNull()
-    # Only where it is asked for. Blanked in the argument: inside a `when`, the `nullif` of the
-    # functions in `urls` would compute its argument twice.
-    page_url = F.when(has_domain, F.col("page_url"))
-    frame = _add(
-        frame,
-        source_domain=directory.registrable_domain(_working("source_host")),
-        referrer_domain=directory.registrable_domain(F.when(has_domain, _working("referrer_host"))),
-        page_domain=directory.registrable_domain(urls.site_host(page_url)),
-    )
+        "is_app_referrer": f"startswith({referrer}, 'android-app:')",
+    }
+
+
+def _flags(channel_rules: Mapping[str, Any]) -> dict[str, str]:
+    """What is there, and one flag per pattern and utm value: several rules ask for the same."""
+    rules = [*channel_rules["channels"], *channel_rules["groups"]]
+    matches = {
+        f"{field}_matches_{pattern}": (
+            f"{_working(field)} RLIKE {literal(_named(channel_rules, 'patterns', pattern))}"
+        )
+        for line in [channel_rules["paid"], *chain(*(rule.get("when", ()) for rule in rules))]
+        for field in _UTM
+        for pattern in [line.get(f"{field}_matches")]
+        if pattern is not None
+    }
+    return {
+        **matches,
+        "has_utm": f"coalesce({', '.join(map(_working, _UTM))}) IS NOT NULL",
+        "has_medium": f"{_working('medium')} IS NOT NULL",
+        "has_referrer_column": "coalesce(has_referrer_column, false)",
+    }
+
+
+def _domains(directory: _Directory) -> dict[str, str]:
+    """The registrable domains of the hosts, the page's only where it is asked for."""
+    host = _working("referrer_host")
+    has_domain = f"NOT {_working('is_app_referrer')} AND {host} IS NOT NULL"
+    # Blanked in the argument: inside a CASE, the `nullif` of the functions in `urls` would
+    # compute its argument twice.
+    asked_host, asked_page = (cases((has_domain, sql)) for sql in (host, "page_url"))
+    return {
+        "source_domain": directory.registrable_domain(_working("source_host")),
+        "referrer_domain": directory.registrable_domain(asked_host),
+        "page_domain": directory.registrable_domain(urls.site_host(asked_page)),
+    }
+
+
+def _payment(channel_rules: Mapping[str, Any]) -> dict[str, str]:
+    """Whether the click, or anything, says that the visit was paid for."""
+    paid = channel_rules["paid"]
+    medium = f"coalesce({_working('medium_matches_' + paid['medium_matches'])}, false)"
+    click = f"coalesce({_is_in('click_id_kind', paid['click_ids'])}, false)"
+    return {"is_paid_click": click, "is_paid": f"{medium} OR {click}"}
+
+
+def _narrower_addresses(directory: _Directory) -> dict[str, str]:
+    """What is compared with listed sites that are no registrable domain."""
     nearest = {
         f"{side}_subdomain": urls.nearest_subdomain(
             _working(f"{side}_host"), _working(f"{side}_domain")
         )
         for side in ("source", "referrer")
     }
-    package = F.when(_working("is_app_referrer"), _working("referrer_host"))
-    return _add(frame, **nearest, referrer_page=_page(directory), referrer_package=package)
-
-
-def _page(directory: _Directory) -> Column:
-    """The referrer's domain and first path segment, for the few domains listed by them."""
+    # The referrer's domain and first path segment, for the few domains listed by them.
     listed = _is_in("referrer_domain", {page.partition("/")[0] for page in directory.pages})
-    path = urls.first_path_segment(F.when(F.expr(listed), _working("referrer")))
-    return F.concat(_working("referrer_domain"), F.lit("/"), path)
+    path = urls.first_path_segment(f"CASE WHEN {listed} THEN {_working('referrer')} END")
+    host = _working("referrer_host")
+    return {
+        **nearest,
+        "referrer_page": f"concat({_working('referrer_domain')}, '/', {path})",
+        "referrer_package": f"CASE WHEN {_working('is_app_referrer')} THEN {host} END",
+    }
 
 
-def _with_sites(frame: DataFrame, directory: _Directory, own_domains: Sequence[str]) -> DataFrame:
-    """Adds what the source and the referrer are, and whether the referrer counts."""
-    listed = {
-        "source_listed": _first_listed(
+def _sites(directory: _Directory) -> dict[str, str]:
+    """What the source and the referrer are."""
+    return {
+        "source_site": directory.label(
             source={*directory.names, *directory.packages, *directory.pages},
             source_subdomain=directory.subdomains,
             source_domain=directory.domains,
         ),
-        "referrer_listed": _first_listed(
+        "referrer_label": directory.label(
             referrer_package=directory.packages,
             referrer_page=directory.pages,
             referrer_subdomain=directory.subdomains,
             referrer_domain=directory.domains,
         ),
     }
-    frame = _add(
-        _add(frame, **listed),
-        source_site=_lookup("source_listed", directory.label_of),
-        referrer_label=_lookup("referrer_listed", directory.label_of),
-    )
-    is_payment = _working("referrer_label").isin(*directory.labels_with("payment"))
-    passed_over = [is_payment, *_own(_working("referrer_host"), own_domains)]
-    has_referrer = reduce(
-        lambda so_far, reason: so_far & ~F.coalesce(reason, F.lit(False)),
-        passed_over,
-        _working("referrer_host").isNotNull(),
-    )
-    frame = _add(frame, has_referrer=has_referrer)
-    return _add(frame, referrer_site=F.when(_working("has_referrer"), _working("referrer_label")))
 
 
-def _own(host: Column, own_domains: Sequence[str]) -> list[Column]:
-    """The ways in which a referrer can be the page's own."""
+def _has_referrer(directory: _Directory, own_domains: Sequence[str]) -> str:
+    """Whether there is a referrer that is neither the page's own nor a payment page."""
+    host = _working("referrer_host")
     names = [domain.strip().strip(".").lower() for domain in own_domains]
-    return [
-        _working("referrer_domain") == _working("page_domain"),
-        *(host == name for name in names),
-        *(host.endswith(f".{name}") for name in names),
+    passed_over = [
+        _is_in("referrer_label", directory.labels_with("payment")),
+        f"{_working('referrer_domain')} = {_working('page_domain')}",
+        *(f"{host} = {literal(own)}" for own in names),
+        *(f"endswith({host}, {literal(f'.{own}')})" for own in names),
     ]
+    return " AND ".join(
+        [f"{host} IS NOT NULL", *(f"NOT coalesce({reason}, false)" for reason in passed_over)]
+    )
 
 
-def _with_patterns(frame: DataFrame, channel_rules: Mapping[str, Any]) -> DataFrame:
-    """Adds one flag per pattern and utm value: several rules ask for the same one."""
-    rules = [*channel_rules["channels"], *channel_rules["groups"]]
-    flags = {
-        f"{field}_matches_{name}": _working(field).rlike(_named(channel_rules, "patterns", name))
-        for line in [channel_rules["paid"], *chain(*(rule.get("when", ()) for rule in rules))]
-        for field in _UTM
-        for name in [line.get(f"{field}_matches")]
-        if name is not None
+def _judged_by() -> dict[str, str]:
+    """The evidence the group goes by, and what a referrer that counts is."""
+    has_referrer = _working("has_referrer")
+    return {
+        "evidence": cases(
+            (_working("has_utm"), "'utm'"),
+            (f"{_working('click_id_kind')} IS NOT NULL", "'click_id'"),
+            (has_referrer, "'referrer'"),
+            otherwise="'none'",
+        ),
+        "referrer_site": cases((has_referrer, _working("referrer_label"))),
     }
-    return _add(frame, **flags)
 
 
-def _with_judgement(frame: DataFrame, channel_rules: Mapping[str, Any]) -> DataFrame:
-    """Adds which evidence the group goes by, the site it tells of, and whether it was paid for."""
-    paid = channel_rules["paid"]
-    is_paid_medium = _working(f"medium_matches_{paid['medium_matches']}")
-    is_paid_click = _working("click_id_kind").isin(*paid["click_ids"])
-    frame = _add(
-        frame,
-        has_utm=F.coalesce(*map(_working, _UTM)).isNotNull(),
-        has_medium=_working("medium").isNotNull(),
-        has_referrer_column=F.coalesce(F.col("has_referrer_column"), F.lit(False)),
-        is_paid_click=F.coalesce(is_paid_click, F.lit(False)),
-        is_paid=F.coalesce(is_paid_medium, F.lit(False)) | F.coalesce(is_paid_click, F.lit(False)),
-    )
-    evidence = (
-        F.when(_working("has_utm"), F.lit("utm"))
-        .when(_working("click_id_kind").isNotNull(), F.lit("click_id"))
-        .when(_working("has_referrer"), F.lit("referrer"))
-        .otherwise(F.lit("none"))
-    )
-    frame = _add(frame, evidence=evidence)
+def _site(channel_rules: Mapping[str, Any]) -> str:
+    """The site that the evidence tells of."""
     # A shared newsletter link carries a fbclid and is still a newsletter's: next to a utm, only
     # a click id that was paid for counts.
-    click_speaks = (_working("evidence") == "click_id") | _working("is_paid_click")
-    site_of_click = _lookup("click_id_kind", channel_rules["click_id_sites"])
-    return _add(
-        frame,
-        site=F.coalesce(
-            _working("source_site"),
-            F.when(click_speaks, site_of_click),
-            F.when(~_working("has_utm"), _working("referrer_site")),
-        ),
-    )
+    has_utm = _working("has_utm")
+    click_speaks = f"NOT {has_utm} OR {_working('is_paid_click')}"
+    of_click = cases((click_speaks, _lookup("click_id_kind", channel_rules["click_id_sites"])))
+    referrer_speaks = f"NOT {has_utm} AND {_working('has_referrer')}"
+    of_referrer = cases((referrer_speaks, _working("referrer_label")))
+    return f"coalesce({_working('source_site')}, {of_click}, {of_referrer})"
 
 
 def _first_that_holds(
     rules: Sequence[Mapping[str, Any]], result: str, vocabulary: _Vocabulary
-) -> Column:
+) -> str:
     """What the first rule that holds has under ``result``."""
     *conditional, last = rules
     if "when" in last or not all("when" in rule for rule in conditional):
         raise ValueError(f"channel rules: the last rule by {result!r}, and only it, has no 'when'")
-    cases = [
-        f"WHEN {vocabulary.any_line(rule['when'])} THEN {_literal(rule[result])}"
-        for rule in conditional
-    ]
-    return F.expr(f"CASE {' '.join(cases)} ELSE {_literal(last[result])} END")
+    whens = [(vocabulary.any_line(rule["when"]), literal(rule[result])) for rule in conditional]
+    return cases(*whens, otherwise=literal(last[result]))
 
 
 @dataclass(frozen=True)
@@ -350,7 +363,7 @@ class _Vocabulary:
         if word == "evidence":
             return _is_in(word, [value])
         if word in ("has_medium", "has_utm", "has_referrer", "has_referrer_column", "is_paid"):
-            return f"`{_PREFIX}{word}` = {str(bool(value)).lower()}"
+            return f"{_working(word)} = {str(bool(value)).lower()}"
         raise ValueError(f"channel rules: unknown word {word!r}")
 
     def _on_utm(self, field: str, test: str, value: str) -> str:
@@ -358,8 +371,8 @@ class _Vocabulary:
             words = _named(self.channel_rules, "words", value)
             return _is_in(field, [word.lower() for word in words])
         if test == "matches":
-            return f"`{_PREFIX}{field}_matches_{value}`"
-        return f"contains(`{_PREFIX}{field}`, {_literal(value.lower())})"
+            return _working(f"{field}_matches_{value}")
+        return f"contains({_working(field)}, {literal(value.lower())})"
 
 
 def _named(channel_rules: Mapping[str, Any], table: str, name: str) -> Any:
@@ -368,32 +381,18 @@ def _named(channel_rules: Mapping[str, Any], table: str, name: str) -> Any:
     return channel_rules[table][name]
 
 
-# SQL text from here on, because the lists hold thousands of literals and a Column is a call into
-# the JVM each. Columns are named without the prefix of the working columns.
-
-
-def _literal(text: str) -> str:
-    """A SQL string literal. A dollar sign is spelled out, or ${name} would be substituted."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("$", "\\u0024")
-    return f"'{escaped}'"
-
-
 def _is_in(column: str, texts: Collection[str]) -> str:
-    """Membership; Spark makes a hash set of more than ten texts."""
-    listed = ", ".join(map(_literal, sorted(texts)))
-    return f"`{_PREFIX}{column}` IN ({listed})" if texts else "false"
+    return is_in(_working(column), texts)
 
 
-def _first_listed(**texts_of: Collection[str]) -> Column:
-    """The first column that holds one of its texts; NULL if none does."""
-    cases = [f"WHEN {_is_in(name, of)} THEN `{_PREFIX}{name}`" for name, of in texts_of.items()]
-    return F.expr(f"CASE {' '.join(cases)} END")
+def _lookup(column: str, table: Mapping[str, str]) -> str:
+    """The table's value at the column; NULL if it has none."""
+    return cases(*_whens(column, table))
 
 
-def _lookup(column: str, table: Mapping[str, str]) -> Column:
-    """The table's value at the column; NULL if it has none. One list per distinct value."""
+def _whens(column: str, table: Mapping[str, str]) -> list[tuple[str, str]]:
+    """A condition and its value for each distinct value of the table."""
     keys: dict[str, list[str]] = {}
     for key, value in table.items():
         keys.setdefault(value, []).append(key)
-    cases = [f"WHEN {_is_in(column, keys[value])} THEN {_literal(value)}" for value in keys]
-    return F.expr(f"CASE {' '.join(cases)} END") if cases else F.lit(None).cast("string")
+    return [(_is_in(column, keys[value]), literal(value)) for value in keys]

@@ -17,14 +17,14 @@ def content_order(columns: Sequence[str]) -> list[Column]:
     return [F.xxhash64(*[F.col(name) for name in columns]).asc(), *values]
 
 
-def content_id(*values: Column) -> Column:
-    """MD5 of texts, as hexadecimal: the same for the same texts in the same order only.
+def content_id(*texts: str) -> str:
+    """SQL: MD5 of texts, as hexadecimal: the same for the same texts in the same order only.
 
     Each text goes in with its length, so that no two lists run together alike;
     NULL is unlike the empty text.
     """
-    marked = [F.coalesce(F.concat(F.length(v), F.lit(":"), v), F.lit("-")) for v in values]
-    return F.md5(F.concat(*marked))
+    marked = [f"coalesce(concat(length({text}), ':', {text}), '-')" for text in texts]
+    return f"md5(concat({', '.join(marked)}))"
 
 
 def first_per_key(frame: DataFrame, *, keys: Sequence[str], order: Sequence[Column]) -> DataFrame:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
 
-
-def device_type(user_agent: Column) -> Column:
-    """Mobile, Desktop, or Unknown for a NULL user agent; compared without case."""
-    mobile = F.lower(user_agent).rlike("mobile|iphone|android")
-    return F.when(user_agent.isNull(), "Unknown").when(mobile, "Mobile").otherwise("Desktop")
+def device_type(user_agent: str) -> str:
+    """SQL: Mobile, Desktop, or Unknown for a NULL user agent; compared without case."""
+    mobile = f"lower({user_agent}) RLIKE 'mobile|iphone|android'"
+    return (
+        f"CASE WHEN {user_agent} IS NULL THEN 'Unknown' WHEN {mobile} THEN 'Mobile' "
+        "ELSE 'Desktop' END"
+    )

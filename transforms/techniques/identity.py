@@ -11,19 +11,22 @@ from pyspark.sql import functions as F
 
 from transforms.techniques.dedupe import first_per_key
 from transforms.techniques.scd2 import joined_neighbours
+from transforms.techniques.sql_text import literal
 
 # 1900-01-01 in microseconds: before every account there is, and within what readers can hold.
 ALWAYS_MICROS = -2_208_988_800_000_000
 FOREVER_MICROS = 2**63 - 1
 
+_NO_ID = r"^(|null|undefined|anonymous|-1|0+)$"
 
-def absent_to_null(text: Column) -> Column:
-    """NULL for what systems write where there is no id: '', null, undefined, anonymous, -1, zeros.
 
-    Compared trimmed and without case; any other id comes back trimmed.
+def absent_to_null(text: str) -> str:
+    """SQL: NULL where systems write that there is no id, any other id trimmed.
+
+    No id is: '', null, undefined, anonymous, -1, zeros; compared trimmed and without case.
     """
-    trimmed = F.trim(text)
-    return F.when(~F.lower(trimmed).rlike(r"^(|null|undefined|anonymous|-1|0+)$"), trimmed)
+    is_absent = f"lower(trim({text})) RLIKE {literal(_NO_ID)}"
+    return f"CASE WHEN NOT {is_absent} THEN trim({text}) END"
 
 
 def survivors(merges: DataFrame) -> DataFrame:

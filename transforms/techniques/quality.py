@@ -8,51 +8,52 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+from transforms.techniques.sql_text import cases, literal
 
 
-def broken_rules(rules: Mapping[str, Column]) -> Column:
-    """ARRAY<STRING> of the names of the rules a row breaks, in the order given.
+def broken_rules(rules: Mapping[str, str]) -> str:
+    """SQL: ARRAY<STRING> of the names of the rules a row breaks, in the order given.
 
     A condition that is NULL counts as kept.
     """
-    named = [F.when(condition, F.lit(name)) for name, condition in rules.items()]
-    return F.array_compact(F.array(*named))
+    named = [cases((condition, literal(name))) for name, condition in rules.items()]
+    return f"array_compact(array({', '.join(named)}))"
 
 
-def blank_to_null(column: Column | str) -> Column:
-    """NULL for empty or blank text, else the text as it is."""
-    value = F.col(column) if isinstance(column, str) else column
-    return F.when(F.trim(value) != "", value)
+def blank_to_null(text: str) -> str:
+    """SQL: NULL for empty or blank text, else the text as it is."""
+    return f"CASE WHEN trim({text}) <> '' THEN {text} END"
 
 
-def instant(text: Column) -> Column:
-    """TIMESTAMP of ISO 8601 text (UTC without a zone) or of epoch milliseconds.
+def instant(text: str) -> str:
+    """SQL: TIMESTAMP of ISO 8601 text (UTC without a zone) or of epoch milliseconds.
 
     NULL for NULL and for what is neither. Milliseconds are 12 to 14 digits, which
     spans 1973 to 5138; a bare year or a count of seconds is not taken for one.
     """
-    millis = F.regexp_extract(text, r"^\s*(\d{12,14}(?:\.\d+)?)\s*$", 1)
-    micros = (millis.try_cast("decimal(24,6)") * 1000).cast("bigint")
-    iso = F.when(text.rlike(r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|\s*$)"), text)
-    return F.coalesce(F.timestamp_micros(micros), iso.try_cast("timestamp"))
+    digits = literal(r"^\s*(\d{12,14}(?:\.\d+)?)\s*$")
+    millis = f"try_cast(regexp_extract({text}, {digits}, 1) AS DECIMAL(24,6))"
+    is_iso = f"{text} RLIKE {literal(_ISO)}"
+    return (
+        f"coalesce(timestamp_micros(CAST({millis} * 1000 AS BIGINT)), "
+        f"try_cast(CASE WHEN {is_iso} THEN {text} END AS TIMESTAMP))"
+    )
 
 
-_STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
+_ISO = r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|\s*$)"
+_STRICT = "'allowSingleQuotes', 'false', 'allowNonNumericNumbers', 'false'"
 
 
-def is_json(text: Column) -> Column:
-    """Whether the text is one JSON value (RFC 8259) and nothing after it; NULL for NULL.
+def is_json(text: str) -> str:
+    """SQL: whether the text is one JSON value (RFC 8259) and nothing after it; NULL for NULL.
 
     Spark's parser stops at the end of the first value. As an element of an array
     and as a member of an object, what follows it is an error in one of the two.
     """
-    element = F.from_json(F.concat(F.lit("["), text, F.lit("]")), "ARRAY<STRING>", _STRICT)
-    member = F.from_json(
-        F.concat(F.lit('{"value":'), text, F.lit("}")),
-        "value STRING, unreadable STRING",
-        {"columnNameOfCorruptRecord": "unreadable", **_STRICT},
+    element = f"from_json(concat('[', {text}, ']'), 'ARRAY<STRING>', map({_STRICT}))"
+    member = (
+        f"""from_json(concat('{{"value":', {text}, '}}'), 'value STRING, unreadable STRING', """
+        f"map('columnNameOfCorruptRecord', 'unreadable', {_STRICT}))"
     )
-    is_one = F.coalesce(F.size(element) == 1, F.lit(False)) & member["unreadable"].isNull()
-    return F.when(text.isNotNull(), is_one)
+    is_one = f"coalesce(size({element}) = 1, false) AND {member}.unreadable IS NULL"
+    return f"CASE WHEN {text} IS NOT NULL THEN {is_one} END"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 
 from transforms.techniques.dedupe import content_id
 from transforms.techniques.identity import absent_to_null
 from transforms.techniques.quality import blank_to_null, broken_rules, instant
+from transforms.techniques.sql_text import quoted, with_columns
 
 
 def landed_records(raw: DataFrame, columns: Sequence[str]) -> DataFrame:
@@ -18,19 +18,15 @@ def landed_records(raw: DataFrame, columns: Sequence[str]) -> DataFrame:
     ``columns`` are the source's own; the raw rows say besides what else landed
     (unknown_columns) and whether a line or file could not be read.
     """
-    cleaned = raw.withColumns({name: blank_to_null(name) for name in columns})
+    cleaned = with_columns(raw, {name: blank_to_null(quoted(name)) for name in columns})
     # A file that cannot be read has no values: its name is all there is to tell it by.
-    is_whole_file = F.col("malformed_reason").isNotNull() & F.col("malformed_text").isNull()
-    return cleaned.withColumn(
-        "record_id",
-        content_id(
-            *[F.col(name) for name in columns],
-            F.col("unknown_columns"),
-            F.col("malformed_reason"),
-            F.col("malformed_text"),
-            F.when(is_whole_file, F.col("landed_file")),
-        ),
+    is_whole_file = "malformed_reason IS NOT NULL AND malformed_text IS NULL"
+    landed = content_id(
+        *[quoted(name) for name in columns],
+        *("unknown_columns", "malformed_reason", "malformed_text"),
+        f"CASE WHEN {is_whole_file} THEN landed_file END",
     )
+    return with_columns(cleaned, {"record_id": landed})
 
 
 def judged(
@@ -40,8 +36,8 @@ def judged(
     ids: Sequence[str] = (),
     instants: Sequence[str] = (),
     required: Sequence[str] = (),
-    typed: Mapping[str, Column] | None = None,
-    rules: Mapping[str, Column] | None = None,
+    typed: Mapping[str, str] | None = None,
+    rules: Mapping[str, str] | None = None,
 ) -> DataFrame:
     """`landed_records` typed, with ``broken``: ARRAY<STRING> of the rules a row breaks.
 
@@ -49,26 +45,25 @@ def judged(
               write for an absent id count as absent, in ``ids`` too
     instants  become TIMESTAMP: <instant>_unreadable
     required  other columns that must be there: <column>_missing
-    typed     other columns by their expression over the landed text
-    rules     further rules, over the landed text: true for a row that breaks one
+    typed     other columns as SQL over the landed text
+    rules     further rules, as SQL over the landed text: true for a row that breaks one
 
     A line or file that could not be read breaks only that (``malformed_reason``).
     """
-    values = {name: absent_to_null(F.col(name)) for name in (*keys, *ids)}
-    parsed = {name: instant(F.col(name)) for name in instants}
-    is_line = F.col("malformed_reason").isNull()
+    values = {name: absent_to_null(quoted(name)) for name in (*keys, *ids)}
+    parsed = {name: instant(quoted(name)) for name in instants}
+    is_line = "malformed_reason IS NULL"
     broken = {
-        **{f"{name}_missing": is_line & values[name].isNull() for name in keys},
-        **{f"{name}_missing": is_line & F.col(name).isNull() for name in required},
+        **{f"{name}_missing": f"{is_line} AND {values[name]} IS NULL" for name in keys},
+        **{f"{name}_missing": f"{is_line} AND {quoted(name)} IS NULL" for name in required},
         **{
-            f"{name}_unreadable": F.col(name).isNotNull() & parsed[name].isNull() for name in parsed
+            f"{name}_unreadable": f"{quoted(name)} IS NOT NULL AND {value} IS NULL"
+            for name, value in parsed.items()
         },
-        **{name: is_line & rule for name, rule in (rules or {}).items()},
+        **{name: f"{is_line} AND ({rule})" for name, rule in (rules or {}).items()},
     }
-    every = F.array_insert(broken_rules(broken), 1, F.col("malformed_reason"))
-    return landed.withColumn("broken", F.array_compact(every)).withColumns(
-        {**values, **parsed, **(typed or {})}
-    )
+    every = f"array_compact(array_insert({broken_rules(broken)}, 1, malformed_reason))"
+    return with_columns(landed, {**values, **parsed, **(typed or {}), "broken": every})
 
 
 def one_per_record(rows: DataFrame) -> DataFrame:

@@ -14,6 +14,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from transforms.techniques.dedupe import content_id, first_per_key
+from transforms.techniques.sql_text import quoted
 
 
 def history(
@@ -128,8 +129,8 @@ def replayed(
 
 def version_id(keys: Sequence[str]) -> Column:
     """The surrogate key of a version: a hash of its keys and valid_from."""
-    texts = [F.col(key).cast("string") for key in keys]
-    return content_id(*texts, F.unix_micros("valid_from").cast("string"))
+    texts = [f"CAST({quoted(key)} AS STRING)" for key in keys]
+    return F.expr(content_id(*texts, "CAST(unix_micros(valid_from) AS STRING)"))
 
 
 def joined_neighbours(

@@ -1,4 +1,4 @@
-"""Parts of a URL, as columns.
+"""Parts of a URL, as SQL text of SQL text.
 
 Built from regular expressions, because Spark's own ``parse_url`` raises on the
 malformed URLs that every log of page views holds.
@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+from transforms.techniques.sql_text import literal
 
 # No repeated groups: Java matches each turn of one by a call, and a hostile URL has enough turns
 # to overflow the stack.
@@ -23,16 +22,16 @@ _NO_SCHEME = r"(?=[^.\s/?#:@]+\.[^.\s/?#:@][^\s/?#:@]*(?::[0-9]*)?(?:[/?#]|$))"
 _HOST = r"(\[[^\]/?#]*\]|[^/?#:@\[\]]*)"
 
 
-def _group(text: Column, pattern: str) -> Column:
+def _group(text: str, pattern: str) -> str:
     """The pattern's first group; NULL where it does not match or is empty.
 
     By ``nullif``, which computes its argument once: a ``when`` would run the regular
     expression for its condition and again for its value.
     """
-    return F.nullif(F.regexp_extract(text, pattern, 1), F.lit(""))
+    return f"nullif(regexp_extract({text}, {literal(pattern)}, 1), '')"
 
 
-def host(url: Column) -> Column:
+def host(url: str) -> str:
     """The host of a URL, lower case, without user, port, brackets and trailing dot.
 
     Of ``android-app://package/…`` it is the package. NULL without a host: a path,
@@ -41,7 +40,7 @@ def host(url: Column) -> Column:
     return _host(url, rf"^{_SCHEME}{_HOST}")
 
 
-def site_host(text: Column) -> Column:
+def site_host(text: str) -> str:
     """The host of a URL, or of a host written without its scheme (``m.facebook.com/x``).
 
     A bare host needs a dot. NULL for everything else.
@@ -49,34 +48,34 @@ def site_host(text: Column) -> Column:
     return _host(text, rf"^(?:{_SCHEME}|{_NO_SCHEME}){_HOST}")
 
 
-def _host(text: Column, pattern: str) -> Column:
-    found = F.regexp_extract(F.trim(text), pattern, 1)
-    return F.nullif(F.rtrim(F.translate(F.lower(found), "[]", ""), F.lit(".")), F.lit(""))
+def _host(text: str, pattern: str) -> str:
+    found = f"regexp_extract(trim({text}), {literal(pattern)}, 1)"
+    return f"nullif(rtrim('.', translate(lower({found}), '[]', '')), '')"
 
 
-def query(url: Column) -> Column:
+def query(url: str) -> str:
     """The text between the first ``?`` and the fragment, as it stands; NULL if none or empty."""
     return _group(url, _QUERY)
 
 
-def first_path_segment(url: Column) -> Column:
+def first_path_segment(url: str) -> str:
     """The path up to its second slash, without slashes, as it stands; NULL if none."""
-    return _group(F.trim(url), _FIRST_PATH_SEGMENT)
+    return _group(f"trim({url})", _FIRST_PATH_SEGMENT)
 
 
-def query_parameter(url: Column, name: str) -> Column:
+def query_parameter(url: str, name: str) -> str:
     """The decoded value of a query parameter's first occurrence; NULL if absent or empty.
 
     ``name`` is a whole name, in its own case; the fragment is not searched. A
     value whose percent signs cannot be decoded comes back as it stands, with
     blanks for its plus signs.
     """
-    value = F.regexp_extract(url, rf"{_PARAMETER}{re.escape(name)}=([^&#]*)", 1)
-    decoded = F.coalesce(F.try_url_decode(value), F.translate(value, "+", " "))
-    return F.nullif(decoded, F.lit(""))
+    pattern = rf"{_PARAMETER}{re.escape(name)}=([^&#]*)"
+    value = f"regexp_extract({url}, {literal(pattern)}, 1)"
+    return f"nullif(coalesce(try_url_decode({value}), translate({value}, '+', ' ')), '')"
 
 
-def first_parameter(url: Column, names: Sequence[str]) -> Column:
+def first_parameter(url: str, names: Sequence[str]) -> str:
     """The leftmost query parameter that has a value and is one of ``names``, as it stands.
 
     Names are compared without case; NULL if there is none. ``names`` is not empty.
@@ -104,8 +103,8 @@ def registrable_domain_pattern(
 
 
 def registrable_domain(
-    host: Column, second_level_suffixes: Sequence[str], shared_suffixes: Sequence[str]
-) -> Column:
+    host: str, second_level_suffixes: Sequence[str], shared_suffixes: Sequence[str]
+) -> str:
     """The part of a host that somebody registered: ``shop.example.co.uk`` gives ``example.co.uk``.
 
     A heuristic for the Public Suffix List (https://publicsuffix.org): the last two
@@ -117,10 +116,10 @@ def registrable_domain(
     return _group(host, registrable_domain_pattern(second_level_suffixes, shared_suffixes))
 
 
-def nearest_subdomain(host: Column, registrable: Column) -> Column:
+def nearest_subdomain(host: str, registrable: str) -> str:
     """The registrable domain with one more label of its host; starts with a dot if there is none.
 
     ``a.mail.google.com`` and ``google.com`` give ``mail.google.com``.
     """
-    labels_before = F.substring(host, F.lit(1), F.length(host) - F.length(registrable) - 1)
-    return F.concat(F.substring_index(labels_before, ".", -1), F.lit("."), registrable)
+    labels_before = f"substring({host}, 1, length({host}) - length({registrable}) - 1)"
+    return f"concat(substring_index({labels_before}, '.', -1), '.', {registrable})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from schemas.web import Events, StgEvents
@@ -14,9 +14,12 @@ from transforms.techniques.bots import with_is_bot
 from transforms.techniques.dedupe import content_id, first_per_key
 from transforms.techniques.devices import device_type
 from transforms.techniques.quality import blank_to_null, broken_rules, instant, is_json
+from transforms.techniques.sql_text import literal, with_columns
 
 _EVENT_DATA = "transaction_id STRING, revenue STRING, utm_source STRING, utm_medium STRING, "
 _EVENT_DATA += "utm_campaign STRING, unreadable STRING"
+_REVENUE = "try_cast(revenue_text AS DECIMAL(18,2))"
+_FLAT_OBJECT = r"^\s*\{[^{}]*\}\s*$"
 
 
 def events(
@@ -36,53 +39,15 @@ def events(
     landed values, ``event_ts`` the instant for the caller's rule on the future.
     The other columns of ``raw`` are kept.
     """
-    landed = raw.withColumns({name: blank_to_null(name) for name in Events.columns})
-    # A struct would be filled from the first object of an array, too.
-    details = F.from_json(
-        F.when(F.ltrim("event_data").startswith("{"), F.col("event_data")),
-        _EVENT_DATA,
-        {"columnNameOfCorruptRecord": "unreadable", "allowSingleQuotes": "false"},
-    )
-    typed = landed.withColumns(
-        {
-            "user_id": F.coalesce("client_id", "clientId"),
-            "event_ts": instant(F.col("timestamp")),
-            "details": details,
-            "record_id": _record_id(),
-            "click_id": channels.first_click_id(
-                F.when(F.col("page_url").contains("?"), F.col("page_url")),
-                channels.click_id_names(channel_rules),
-            ),
-            "has_referrer_column": ~_lacks("referrer"),
-        }
-    )
-    tagged = typed.withColumns(
-        {
-            "event_id": F.coalesce("event_id", "record_id"),
-            "event_date": _day(F.col("event_ts"), reporting_time_zone),
-            "transaction_id": blank_to_null(F.col("details.transaction_id")),
-            "revenue_text": blank_to_null(F.col("details.revenue")),
-            **{name: _utm(name) for name in ("utm_source", "utm_medium", "utm_campaign")},
-            "device_type": device_type(F.col("user_agent")),
-        }
-    ).withColumn("revenue", F.col("revenue_text").try_cast("decimal(18,2)"))
-    sound = F.col("malformed_reason").isNull()
-    broken = broken_rules(
-        {
-            "user_id_missing": sound & F.col("user_id").isNull(),
-            "timestamp_missing": sound & F.col("timestamp").isNull(),
-            "timestamp_unreadable": F.col("timestamp").isNotNull() & F.col("event_ts").isNull(),
-            "event_data_unreadable": ~_is_readable(),
-            "revenue_unreadable": F.col("revenue_text").isNotNull() & F.col("revenue").isNull(),
-        }
-    )
-    judged = tagged.withColumn(
-        "broken", F.array_compact(F.array_insert(broken, 1, F.col("malformed_reason")))
-    )
-    classified = channels.with_channels(
+    landed = with_columns(raw, {name: blank_to_null(f"`{name}`") for name in Events.columns})
+    # First of all: a join looks at both sides' plans, and what follows is a long one.
+    marked = with_is_bot(landed, user_agent="user_agent", bot_patterns=bot_patterns)
+    typed = with_columns(marked, _typed(channel_rules))
+    tagged = with_columns(typed, _tagged(reporting_time_zone))
+    judged = with_columns(tagged, {"revenue": _REVENUE, "broken": _broken()})
+    return channels.with_channels(
         judged, channel_rules=channel_rules, sites=sites, own_domains=own_domains
     )
-    return with_is_bot(classified, user_agent="user_agent", bot_patterns=bot_patterns)
 
 
 def one_per_event(rows: DataFrame) -> DataFrame:
@@ -94,38 +59,72 @@ def one_per_event(rows: DataFrame) -> DataFrame:
     ).select(*StgEvents.columns)
 
 
-def _day(instant_utc: Column, zone: str) -> Column:
-    return F.to_date(F.from_utc_timestamp(instant_utc, zone))
+def _typed(channel_rules: Mapping[str, Any]) -> dict[str, str]:
+    # A struct would be filled from the first object of an array, too.
+    an_object = "CASE WHEN startswith(ltrim(event_data), '{') THEN event_data END"
+    options = "'columnNameOfCorruptRecord', 'unreadable', 'allowSingleQuotes', 'false'"
+    with_query = "CASE WHEN contains(page_url, '?') THEN page_url END"
+    known = channels.click_id_names(channel_rules)
+    return {
+        "user_id": "coalesce(client_id, clientId)",
+        "event_ts": instant("`timestamp`"),
+        "details": f"from_json({an_object}, '{_EVENT_DATA}', map({options}))",
+        "record_id": _record_id(),
+        "click_id": channels.first_click_id(with_query, known),
+        "has_referrer_column": f"NOT {_lacks('referrer')}",
+    }
 
 
-def _lacks(column: str) -> Column:
-    return F.array_contains(F.split(F.coalesce("missing_columns", F.lit("")), ","), F.lit(column))
+def _tagged(zone: str) -> dict[str, str]:
+    return {
+        "event_id": "coalesce(event_id, record_id)",
+        "event_date": f"to_date(from_utc_timestamp(event_ts, {literal(zone)}))",
+        "transaction_id": blank_to_null("details.transaction_id"),
+        "revenue_text": blank_to_null("details.revenue"),
+        **{name: _utm(name) for name in ("utm_source", "utm_medium", "utm_campaign")},
+        "device_type": device_type("user_agent"),
+    }
 
 
-def _record_id() -> Column:
+def _broken() -> str:
+    rules = broken_rules(
+        {
+            "user_id_missing": "malformed_reason IS NULL AND user_id IS NULL",
+            "timestamp_missing": "malformed_reason IS NULL AND `timestamp` IS NULL",
+            "timestamp_unreadable": "`timestamp` IS NOT NULL AND event_ts IS NULL",
+            "event_data_unreadable": f"NOT {_is_readable()}",
+            "revenue_unreadable": f"revenue_text IS NOT NULL AND {_REVENUE} IS NULL",
+        }
+    )
+    return f"array_compact(array_insert({rules}, 1, malformed_reason))"
+
+
+def _lacks(column: str) -> str:
+    return f"array_contains(split(coalesce(missing_columns, ''), ','), {literal(column)})"
+
+
+def _record_id() -> str:
     """Hash of all landed values, whichever of its names the id landed under."""
     # A file that cannot be read has no values: its name is all there is to tell it by.
-    is_whole_file = F.col("malformed_reason").isNotNull() & F.col("malformed_text").isNull()
+    is_whole_file = "malformed_reason IS NOT NULL AND malformed_text IS NULL"
     return content_id(
-        F.coalesce("client_id", "clientId"),
-        *[F.col(n) for n in Events.columns if n not in ("client_id", "clientId")],
-        F.col("unknown_columns"),
-        F.col("malformed_reason"),
-        F.col("malformed_text"),
-        F.when(is_whole_file, F.col("landed_file")),
+        "coalesce(client_id, clientId)",
+        *[f"`{name}`" for name in Events.columns if name not in ("client_id", "clientId")],
+        *("unknown_columns", "malformed_reason", "malformed_text"),
+        f"CASE WHEN {is_whole_file} THEN landed_file END",
     )
 
 
-def _is_readable() -> Column:
+def _is_readable() -> str:
     """Whether event_data is JSON. An object without inner braces that was read needs no more."""
-    is_flat = F.col("event_data").rlike(r"^\s*\{[^{}]*\}\s*$")
-    was_read = F.col("details").isNotNull() & F.col("details.unreadable").isNull()
-    return F.when(is_flat & was_read, F.lit(True)).otherwise(is_json(F.col("event_data")))
+    is_flat = f"event_data RLIKE {literal(_FLAT_OBJECT)}"
+    was_read = "details IS NOT NULL AND details.unreadable IS NULL"
+    return f"CASE WHEN {is_flat} AND {was_read} THEN true ELSE {is_json('event_data')} END"
 
 
-def _utm(name: str) -> Column:
-    landed = channels.absent_to_null(F.col(f"details.{name}"))
+def _utm(name: str) -> str:
+    landed = channels.absent_to_null(f"details.{name}")
     # Most addresses hold none, and a search for the plain name tells that soonest.
-    tagged_url = F.when(F.col("page_url").contains(f"{name}="), F.col("page_url"))
+    tagged_url = f"CASE WHEN contains(page_url, '{name}=') THEN page_url END"
     in_url = channels.absent_to_null(urls.query_parameter(tagged_url, name))
-    return F.coalesce(landed, in_url)
+    return f"coalesce({landed}, {in_url})"

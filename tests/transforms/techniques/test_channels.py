@@ -207,8 +207,8 @@ def judged(spark: SparkSession) -> dict[str, Row]:
     ]
     landed = spark.createDataFrame(rows, f"{schema}, has_referrer_column BOOLEAN").withColumns(
         {
-            **{name: absent_to_null(F.col(name)) for name in UTM},
-            "click_id": first_click_id(F.col("page_url"), click_id_names(RULES)),
+            **{name: F.expr(absent_to_null(name)) for name in UTM},
+            "click_id": F.expr(first_click_id("page_url", click_id_names(RULES))),
         }
     )
     frame = with_channels(landed, channel_rules=RULES, sites=SITES, own_domains=OWN_DOMAINS)

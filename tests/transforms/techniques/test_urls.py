@@ -137,19 +137,19 @@ HOSTS = list(dict.fromkeys(_random_host(_RNG) for _ in range(400)))
 def parts(spark: SparkSession) -> dict[str, Row]:
     """All functions on all texts, in one frame."""
     texts = [(text,) for text in dict.fromkeys([*URLS, *BARE, *OWNERS, *HOSTS])]
-    text = F.col("text")
+    text = "text"
     registrable = urls.registrable_domain(text, *SUFFIXES)
     frame = spark.createDataFrame(texts, "text STRING").select(
         "text",
-        urls.host(text).alias("host"),
-        urls.site_host(text).alias("site_host"),
-        urls.query(text).alias("query"),
-        urls.first_path_segment(text).alias("segment"),
-        urls.query_parameter(text, "q").alias("q"),
-        urls.query_parameter(text, "a.b").alias("dotted"),
-        urls.first_parameter(text, NAMES).alias("first"),
-        registrable.alias("registrable"),
-        urls.nearest_subdomain(text, registrable).alias("subdomain"),
+        F.expr(urls.host(text)).alias("host"),
+        F.expr(urls.site_host(text)).alias("site_host"),
+        F.expr(urls.query(text)).alias("query"),
+        F.expr(urls.first_path_segment(text)).alias("segment"),
+        F.expr(urls.query_parameter(text, "q")).alias("q"),
+        F.expr(urls.query_parameter(text, "a.b")).alias("dotted"),
+        F.expr(urls.first_parameter(text, NAMES)).alias("first"),
+        F.expr(registrable).alias("registrable"),
+        F.expr(urls.nearest_subdomain(text, registrable)).alias("subdomain"),
     )
     return {row.text: row for row in frame.collect()}
 
