@@ -17,7 +17,7 @@ from schemas.ops import Releases
 from schemas.social_landing import QUARANTINES
 from tests.jobs.bad_community import CANARIES, QUARANTINED
 from tests.jobs.conftest import AS_OF
-from tests.landing_files import run_system, versions, write_csv
+from tests.landing_files import lake_of, policy_of, run_system, versions, write_csv
 
 Community = tuple[Lake, Path]
 
@@ -84,17 +84,20 @@ def test_periods_close_when_as_of_moves_on_though_nothing_lands(
     ]
     events = [{**row, "viewer_id": "a"} for row in rows]
     write_csv(tmp_path / "landing/social/content_events/all.csv", events, events[0])
-    lake = Lake(spark, str(tmp_path / "lake"))
+    engine = {"system": "social", "policy": (policy := policy_of("embedded"))}
+    lake = lake_of(spark, tmp_path / "lake", policy)
 
     def months() -> dict[int, tuple[str | None, bool]]:
         stats = lake.read(social.UserChurnStats).where("period = 'month'").collect()
         return {r.period_start.month: (r.lifecycle, r.is_provisional) for r in stats}
 
-    run_system(lake, tmp_path / "landing", date(2025, 4, 10), system="social")
+    run_system(lake, tmp_path / "landing", date(2025, 4, 10), **engine)
     was = {1: ("new", False), 2: ("churned", False), 3: ("resurrected", False)}
     assert months() == {**was, 4: (None, True)}
-    result = run_system(lake, tmp_path / "landing", date(2025, 4, 30), system="social")
-    assert {s.mode for s in result.steps if s.outcome == "written"} == {"update"}
+    result = run_system(
+        lake, tmp_path / "landing", date(2025, 4, 30), system="social", policy=policy
+    )
+    assert {s.mode for s in result.steps if s.outcome == "written"} == {"follow"}
     assert months() == {**was, 4: ("churned", False)}
     days = lake.read(social.ActiveUsersDaily).agg(F.max("activity_date"), F.count("*")).collect()
     assert tuple(days[0]) == (date(2025, 4, 30), (date(2025, 4, 30) - date(2025, 1, 7)).days + 1)

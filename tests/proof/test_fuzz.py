@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jobs.lake.tables import Lake
 from pyspark.sql import SparkSession
 
-from jobs.lake.tables import Lake
 from schemas.catalog import SYSTEMS
 from schemas.contract import Source, table_name
 from tests.landing_files import contents, run_system

@@ -119,9 +119,7 @@ def users(
     """
 
     def totals(events: DataFrame) -> DataFrame:
-        return _user_totals(
-            events, pageview_events, cart_events, checkout_events, purchase_events
-        )
+        return _user_totals(events, pageview_events, cart_events, checkout_events, purchase_events)
 
     followed = follow_totals(
         stored,
