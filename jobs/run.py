@@ -208,28 +208,35 @@ def _date(text: str) -> date:
         raise UsageError(f"--as-of {text!r} is no date. Write it as YYYY-MM-DD.") from error
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run a command; a known error is told in a sentence and has its own exit code."""
     logging.getLogger("py4j").setLevel(logging.CRITICAL)
     try:
         app()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 1
     except VarveError as error:
-        _fail(str(error), error.exit_code)
+        code = _tell(str(error), error.exit_code)
     except SPARK_ERRORS as error:
-        _fail(
+        code = _tell(
             f"Spark failed with {type(error).__name__} outside any step. Nothing half done is "
             "left; run again, with --log-level ERROR to see Spark's own log, which may quote rows.",
             StepFailed.exit_code,
         )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # delta-rs at times aborts an interpreter that takes itself down after correct work.
+    os._exit(code)
 
 
-def _fail(message: str, exit_code: int) -> NoReturn:
+def _tell(message: str, exit_code: int) -> int:
     if "--json-logs" in sys.argv:
         telling.Teller(json_logs=True).event("error", message=message)
     else:
         console = Console(stderr=True, soft_wrap=True, highlight=False)
         console.print(f"varve: {message}", style="bold red", markup=False)
-    sys.exit(exit_code)
+    return exit_code
 
 
 if __name__ == "__main__":

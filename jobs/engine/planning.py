@@ -12,6 +12,7 @@ import hashlib
 import inspect
 import json
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -216,8 +217,18 @@ def fingerprint(step: Step, settings: Given) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-@cache
+# Python's parser is not for several threads at once.
+_PARSING = threading.Lock()
+
+
 def code_of(module: str) -> str:
+    """See `_code_of`."""
+    with _PARSING:
+        return _code_of(module)
+
+
+@cache
+def _code_of(module: str) -> str:
     """A hash of a module of transforms and of all that it imports from there.
 
     Comments and docstrings do not count.

@@ -75,7 +75,7 @@ class EmbeddedStore:
             frame = frame.select(*table.columns)
         arrow = frame.toArrow()
         if table is not None:
-            arrow = arrow.cast(_nullable(arrow_schema(table)))
+            arrow = _cast(arrow, _nullable(arrow_schema(table)))
         return Rows(self._frame(arrow), arrow)
 
     # -- writing -----------------------------------------------------------------------
@@ -121,7 +121,10 @@ class EmbeddedStore:
         self._commit(path, here.version() + 1, "ADD COLUMNS", mark, [{"metaData": metadata}])
 
     def append(self, table: type[Table], path: str, rows: Rows, mark: str) -> None:
-        self._write(table, path, _arrow(table, rows), mark, mode="append")
+        # A raw table may have columns that its contract has lost: NULL from now on.
+        arrow = _arrow(table, rows)
+        lost = len(DeltaTable(path).schema().fields) > arrow.num_columns
+        self._write(table, path, arrow, mark, mode="append", schema_mode="merge" if lost else None)
 
     def replace(self, table: type[Table], path: str, rows: Rows, mark: str) -> None:
         """Replace all rows, whatever they were."""
@@ -172,7 +175,7 @@ class EmbeddedStore:
             return kept[1]
         stored = DeltaTable(path)
         arrow = stored.to_pyarrow_table(columns=list(table.columns))
-        return self._keep(path, stored.version(), arrow.cast(arrow_schema(table)))
+        return self._keep(path, stored.version(), _cast(arrow, arrow_schema(table)))
 
     def _keep(self, path: str, version: int, arrow: pa.Table) -> Rows:
         rows = Rows(self._frame(arrow), arrow)
@@ -181,7 +184,7 @@ class EmbeddedStore:
         return rows
 
     def _frame(self, arrow: pa.Table) -> DataFrame:
-        return self.spark.createDataFrame(arrow.cast(_nullable(arrow.schema)))
+        return self.spark.createDataFrame(_cast(arrow, _nullable(arrow.schema)))
 
     def _file(self, table: type[Table], path: str, file: DataFile) -> pa.Table:
         schema = arrow_schema(table)
@@ -191,7 +194,7 @@ class EmbeddedStore:
         for name in table.partitioned_by:
             value = pa.scalar(file.partition, pa.string()).cast(schema.field(name).type)
             columns[name] = pa.repeat(value, found.num_rows)
-        return pa.table({name: columns[name] for name in table.columns}).cast(schema)
+        return _cast(pa.table({name: columns[name] for name in table.columns}), schema)
 
     def _write(
         self,
@@ -201,6 +204,7 @@ class EmbeddedStore:
         mark: str,
         mode: Any,
         predicate: str | None = None,
+        schema_mode: Any = None,
     ) -> None:
         properties = CommitProperties(custom_metadata={"userMetadata": mark})
         try:
@@ -209,6 +213,7 @@ class EmbeddedStore:
                 arrow,
                 mode=mode,
                 predicate=predicate,
+                schema_mode=schema_mode,
                 writer_properties=_WRITER,
                 commit_properties=properties,
             )
@@ -272,6 +277,11 @@ def _arrow_type(kind: T.DataType) -> pa.DataType:
     return _ARROW_TYPES[type(kind)]
 
 
+def _cast(arrow: pa.Table, schema: pa.Schema) -> pa.Table:
+    # Arrow cannot cast a table without any batch.
+    return arrow.cast(schema) if arrow.num_rows else schema.empty_table()
+
+
 def _nullable(schema: pa.Schema) -> pa.Schema:
     return pa.schema([pa.field(f.name, f.type) for f in schema])
 
@@ -286,7 +296,7 @@ def _arrow(table: type[Table], rows: Rows) -> pa.Table:
     for name, column in table.columns.items():
         if column.required and arrow[name].null_count:
             raise ConstraintBroken(f"required {name} is NULL")
-    return arrow.cast(arrow_schema(table))
+    return _cast(arrow, arrow_schema(table))
 
 
 def _outside(region: OfDays | OfKeys, stored: pa.Table) -> pa.Table:

@@ -203,9 +203,13 @@ class Lake:
     ) -> Written:
         """Overwrite the whole table, in its contract's form, whatever stands there."""
         self._take_form(table, incoming)
-        store, path, mark = self._store(table, incoming), self.path(table), self._mark
+        store, path = self._store(table, incoming), self.path(table)
+        version, mark = self._now(table), self._mark(table, progress)
         self.before_commit()
-        store.replace(table, path, rows, mark(table, progress))
+        store.replace(table, path, rows, mark)
+        if self._now(table) == version:
+            # Nothing replaced by nothing is no commit.
+            store.mark(path, mark, progress.run_id)
         return self._written(table)
 
     def update(self, table: type[Table], rows: Rows, region: Region, progress: Progress) -> Written:
