@@ -324,8 +324,10 @@ def _is_of_keys(stored: pa.Table, touched: pa.Table, on: Sequence[str]) -> pa.Ar
         values = touched[on[0]].cast(stored.schema.field(on[0]).type)
         return pc.is_in(stored[on[0]], values.combine_chunks())
     keys = {name: touched[name].cast(stored.schema.field(name).type) for name in on}
-    wanted = pa.table(keys).append_column("found", pa.repeat(True, touched.num_rows))
-    numbered = stored.select(list(on)).append_column("row", pa.array(range(stored.num_rows)))
+    wanted = pa.table(keys).append_column("found", pa.array([True] * touched.num_rows, pa.bool_()))
+    numbered = stored.select(list(on)).append_column(
+        "row", pa.array(range(stored.num_rows), pa.int64())
+    )
     joined = numbered.join(wanted, keys=list(on), join_type="left outer").sort_by("row")
     return pc.fill_null(joined["found"], False)
 
