@@ -85,7 +85,6 @@ def _quarantine(
     columns = list(table.columns)
     broken = judged.where(F.size("broken") > 0).select(*columns)
     before = lake.row_count(table)
-    stored = lake.read(table)
     if is_anew:
         rows = lake.hold(_bad(how, broken), near=table, conform=True)
         if lake.version(table) is None:
@@ -99,7 +98,7 @@ def _quarantine(
     if fresh.is_empty:
         return 0
     ids = lake.hold(fresh.frame.select("record_id").distinct(), near=table)
-    known = stored.join(F.broadcast(ids.frame), on="record_id", how="left_semi")
+    known = lake.read(table).join(F.broadcast(ids.frame), on="record_id", how="left_semi")
     first = _bad(how, fresh.frame.unionByName(known.select(*columns)))
     rows = lake.hold(first, near=table, conform=True)
     lake.create(table)
