@@ -103,7 +103,6 @@ def _quarantine(lake: Lake, how: Stage, judged: Rows, is_anew: bool, progress: P
         return 0
     broken = judged.frame.where(F.size("broken") > 0).select(*columns)
     before = lake.row_count(table)
-    stored = lake.read(table)
     if is_anew:
         rows = lake.hold(_bad(how, broken), near=table, conform=True)
         if lake.version(table) is None:
@@ -117,7 +116,7 @@ def _quarantine(lake: Lake, how: Stage, judged: Rows, is_anew: bool, progress: P
     if fresh.is_empty:
         return 0
     ids = lake.hold(fresh.frame.select("record_id").distinct(), near=table)
-    known = stored.join(F.broadcast(ids.frame), on="record_id", how="left_semi")
+    known = lake.read(table).join(F.broadcast(ids.frame), on="record_id", how="left_semi")
     first = _bad(how, fresh.frame.unionByName(known.select(*columns)))
     rows = lake.hold(first, near=table, conform=True)
     lake.create(table)

@@ -96,7 +96,9 @@ class EmbeddedStore:
                 "dataChange": True,
                 "extendedFileMetadata": True,
                 "partitionValues": {
-                    k: _partition_text(v) for k, v in (entry["partition"] or {}).items()
+                    # A table without partitions has no such entry.
+                    k: _partition_text(v)
+                    for k, v in (entry.get("partition") or {}).items()
                 },
                 "size": entry["size_bytes"],
             }
