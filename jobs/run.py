@@ -22,7 +22,7 @@ from jobs import telling
 from jobs.engine import ops
 from jobs.engine.quarantine import held, staging_steps
 from jobs.engine.runner import Run, chosen_systems, tables_to_rebuild
-from jobs.errors import SPARK_ERRORS, StepFailed, UsageError, VarveError
+from jobs.errors import SPARK_ERRORS, STORE_ERRORS, StepFailed, UsageError, VarveError
 from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
 from jobs.lease import Lease
@@ -276,9 +276,10 @@ def main() -> NoReturn:
         code = ended.code if isinstance(ended.code, int) else 1
     except VarveError as error:
         code = _tell(str(error), error.exit_code)
-    except SPARK_ERRORS as error:
+    except STORE_ERRORS as error:
+        who = "Spark" if isinstance(error, SPARK_ERRORS) else "a store"
         code = _tell(
-            f"Spark failed with {type(error).__name__} outside any step. Nothing half done is "
+            f"{who} failed with {type(error).__name__} outside any step. Nothing half done is "
             "left; run again, with --log-level ERROR to see Spark's own log, which may quote rows.",
             StepFailed.exit_code,
         )

@@ -20,7 +20,14 @@ from jobs.engine.results import RunResult, StepResult
 from jobs.engine.staging import has_due_rows, run_staging
 from jobs.engine.step import Stage, Step, bind
 from jobs.engine.touched import Inputs
-from jobs.errors import SPARK_ERRORS, AuditBlocked, ConstraintBroken, StepFailed, UsageError
+from jobs.errors import (
+    SPARK_ERRORS,
+    STORE_ERRORS,
+    AuditBlocked,
+    ConstraintBroken,
+    StepFailed,
+    UsageError,
+)
 from jobs.lake.commits import Progress
 from jobs.lake.lake import Lake
 from jobs.lake.predicates import days_predicate
@@ -33,6 +40,9 @@ from schemas.contract import Table, qualified_name
 
 Steps = Mapping[str, Sequence[Step]]
 
+# A step whose held frames went with an executor is tried so often in all.
+STEP_TRIES = 3
+UNCHANGED = "The table was not changed."
 # Planning a step keeps one driver thread busy and leaves the others idle.
 STEPS_SIDE_BY_SIDE = 3
 
@@ -289,18 +299,25 @@ class Run:
         self.report(name)
         started = time.monotonic()
         done.rows_in = self._rows_in(plan)
-        try:
-            done.written = self._execute(step, plan, done.audits)
-            done.outcome = "unchanged" if done.written.version is None else "written"
-        except AuditBlocked as error:
-            done.outcome, done.error = "blocked", str(error)
-        except ConstraintBroken as error:
-            done.outcome = "blocked"
-            done.error = f"{name}: {error} in the rows to be written. The table was not changed."
-        except SPARK_ERRORS as error:
-            blocked = _constraint(error)
-            done.outcome = "blocked" if blocked else "failed"
-            done.error = f"{name}: {blocked or _cause(error)}"
+        for tries in range(STEP_TRIES):
+            try:
+                done.written = self._execute(step, plan, done.audits)
+                done.outcome = "unchanged" if done.written.version is None else "written"
+                break
+            except AuditBlocked as error:
+                done.outcome, done.error = "blocked", str(error)
+                break
+            except ConstraintBroken as error:
+                done.outcome = "blocked"
+                done.error = f"{name}: {error} in the rows to be written. {UNCHANGED}"
+                break
+            except STORE_ERRORS as error:
+                if tries + 1 < STEP_TRIES and _lost_executor(error):
+                    continue
+                blocked = _constraint(error)
+                done.outcome = "blocked" if blocked else "failed"
+                done.error = f"{name}: {blocked or _cause(error)}"
+                break
         done.seconds = time.monotonic() - started
         return done
 
@@ -339,6 +356,12 @@ class Run:
         return self.lake.update(output, rows, region, progress)
 
 
+def _lost_executor(error: Exception) -> bool:
+    """Whether frames that a step held went with an executor: it may be tried again."""
+    marks = ("CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND", "Checkpoint block", "ExecutorLostFailure")
+    return any(mark in str(error) for mark in marks)
+
+
 def _constraint(error: Exception) -> str | None:
     """Which constraint a write broke, without the values that Delta would tell."""
     text = str(error)
@@ -349,7 +372,7 @@ def _constraint(error: Exception) -> str | None:
         if mark in text:
             named = text.split(mark, 1)[1].split()[0].rstrip(".,")
             what = f"check {named} fails" if kind == "check" else f"required {named} is NULL"
-            return f"{what} in the rows to be written. The table was not changed."
+            return f"{what} in the rows to be written. {UNCHANGED}"
     return None
 
 
@@ -358,8 +381,9 @@ def _cause(error: Exception) -> str:
     condition = error.getCondition() if isinstance(error, PySparkException) else None
     java = getattr(error, "java_exception", None)
     kind = condition or (java.getClass().getSimpleName() if java else type(error).__name__)
+    who = "Spark" if isinstance(error, SPARK_ERRORS) else "the table's store"
     return (
-        f"Spark failed with {kind}. The table was not changed; the tables before it are good. "
+        f"{who} failed with {kind}. {UNCHANGED[:-1]}; the tables before it are good. "
         "Run again; if it fails again, run with --log-level ERROR to see Spark's own log, which "
         "may quote rows."
     )
