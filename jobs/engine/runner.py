@@ -269,6 +269,13 @@ def _cause(error: Exception) -> str:
     condition = error.getCondition() if isinstance(error, PySparkException) else None
     java = getattr(error, "java_exception", None)
     kind = condition or (java.getClass().getSimpleName() if java else type(error).__name__)
+    if kind.startswith("NUMERIC_VALUE_OUT_OF_RANGE"):
+        return (
+            f"Spark failed with {kind}: a total of money is more than its column can hold. The "
+            "table was not changed; the tables before it are good. Set largest_amount (see "
+            "conf/policy.toml) below the amounts that cannot be, and run again: their records "
+            "go to quarantine."
+        )
     return (
         f"Spark failed with {kind}. The table was not changed; the tables before it are good. "
         "Run again; if it fails again, run with --log-level ERROR to see Spark's own log, which "
