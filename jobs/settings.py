@@ -82,6 +82,11 @@ class Policy(_Section):
 
     engine: EnginePolicy
     reporting_time_zone: Annotated[str, AfterValidator(_known_zone)]
+    # After 1900-01-01, which stands for "always" and for "no month" in tables.
+    earliest_date: Annotated[date, Field(ge=date(1901, 1, 1), le=date(2049, 12, 31))]
+    # Healthcare has a row per date in use.
+    latest_date: Annotated[date, Field(ge=date(2050, 1, 1), le=date(2500, 1, 1))]
+    largest_amount: Annotated[int, Field(ge=1, le=10**15)]
     web: WebPolicy
     healthcare: HealthcarePolicy
     social: SocialPolicy
@@ -132,6 +137,9 @@ def system_settings(policy: Policy, system: str, as_of: date) -> dict[str, Any]:
     """Every setting that a step of the system may name, by name."""
     return {
         "reporting_time_zone": policy.reporting_time_zone,
+        "earliest_date": policy.earliest_date,
+        "latest_date": policy.latest_date,
+        "largest_amount": policy.largest_amount,
         "as_of": as_of,
         "channel_rules": _shipped("channel_rules.toml"),
         "sites": _shipped("sites.toml"),

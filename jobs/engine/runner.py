@@ -381,6 +381,13 @@ def _cause(error: Exception) -> str:
     condition = error.getCondition() if isinstance(error, PySparkException) else None
     java = getattr(error, "java_exception", None)
     kind = condition or (java.getClass().getSimpleName() if java else type(error).__name__)
+    if kind.startswith("NUMERIC_VALUE_OUT_OF_RANGE"):
+        return (
+            f"Spark failed with {kind}: a total of money is more than its column can hold. "
+            f"{UNCHANGED} Set largest_amount (see "
+            "conf/policy.toml) below the amounts that cannot be, and run again: their records "
+            "go to quarantine."
+        )
     who = "Spark" if isinstance(error, SPARK_ERRORS) else "the table's store"
     return (
         f"{who} failed with {kind}. {UNCHANGED[:-1]}; the tables before it are good. "

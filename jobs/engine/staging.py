@@ -9,7 +9,7 @@ twice changes nothing.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pyarrow.compute as pc
@@ -181,9 +181,11 @@ def _judged(
     if how.instant:
         zone, at = settings["reporting_time_zone"], F.col(how.instant)
         # More than a day after the end of as_of: past the midnight two days on.
-        last = F.lit(settings["as_of"] + timedelta(days=2)).cast("timestamp")
+        # In SQL, whose days go on after 9999-12-31, where Python's end.
+        last = F.date_add(F.lit(settings["as_of"]), 2).cast("timestamp")
         is_future = F.coalesce(at > F.to_utc_timestamp(last, zone), F.lit(False))
-        # An instant on midnight itself is still within the day that ends there.
+        # An instant on midnight itself is still within the day that ends there. East of UTC
+        # the last instant's day is 10000-01-01, and the day before one that Python can hold.
         just_before = at - F.expr("INTERVAL 1 MICROSECOND")
         due_date = F.date_sub(F.to_date(F.from_utc_timestamp(just_before, zone)), 1)
     # Only of a row that is sound otherwise: of another, what it is would change with as_of.

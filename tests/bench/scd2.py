@@ -210,7 +210,8 @@ def judged(spark: SparkSession, rows: Sequence[tuple]) -> DataFrame:
         + [F.unix_millis("updated_at").cast("string").alias("updated_at")]
     )
     landed = raw.unionByName(texts, allowMissingColumns=True)
-    good = staging.users(landed, reporting_time_zone="UTC").where(F.size("broken") == 0)
+    rows = staging.users(landed, reporting_time_zone="UTC", earliest_date=date(2000, 1, 1))
+    good = rows.where(F.size("broken") == 0)
     return one_per_record(good.select(*StgUsers.columns))
 
 

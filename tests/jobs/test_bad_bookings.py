@@ -36,20 +36,40 @@ QUARANTINED = {
         "is_deleted_unreadable",
         "malformed_line",
         "updated_at_missing",
+        "updated_at_out_of_range",
         "updated_at_unreadable",
         "user_id_missing",
     ],
-    "stg_sessions": ["session_id_missing", "started_at_missing", "started_at_unreadable"],
-    "stg_appointments": ["appointment_id_missing", "booked_at_missing", "status_unknown"],
+    "stg_sessions": [
+        "ended_at_out_of_range",
+        "session_id_missing",
+        "started_at_missing",
+        "started_at_out_of_range",
+        "started_at_unreadable",
+    ],
+    "stg_appointments": [
+        "appointment_at_out_of_range",
+        "appointment_id_missing",
+        "booked_at_missing",
+        "booked_at_out_of_range",
+        "status_unknown",
+    ],
     "stg_payments": [
         "amount_missing",
+        "amount_out_of_range",
         "amount_unreadable",
+        "paid_at_out_of_range",
         "payment_id_missing",
         "status_unknown",
     ],
     "stg_providers": ["provider_id_missing"],
     "stg_insurance_plans": ["insurance_plan_id_missing"],
-    "stg_account_merges": ["into_user_id_missing", "merge_into_itself", "merged_at_missing"],
+    "stg_account_merges": [
+        "into_user_id_missing",
+        "merge_into_itself",
+        "merged_at_missing",
+        "merged_at_out_of_range",
+    ],
 }
 
 

@@ -72,6 +72,11 @@ def test_settings_out_of_range_or_unknown_are_errors(tmp_path: Path) -> None:
         ("[web]\nsession_gap_minutes = 0", "session_gap_minutes"),
         ("[web]\nsession_gap = 30", "session_gap"),
         ('reporting_time_zone = "Mars"', "Mars"),
+        ("earliest_date = 1900-01-01", "earliest_date"),
+        ("latest_date = 9999-12-31", "latest_date"),
+        ('latest_date = "soon"', "latest_date"),
+        ("largest_amount = 0", "largest_amount"),
+        ("largest_amount = 10000000000000000", "largest_amount"),
         ("[web", "TOML"),
     ):
         file.write_text(text)

@@ -156,6 +156,17 @@ def _odd(at: datetime, number: int) -> list[Row]:
         base | {"event_name": ""},
         base | {"page_url": ""},
         base | {"event_id": f"odd-{number}", "referrer": "https://a.example/,b"},
+        # An id that is none makes no event one with another.
+        base | {"event_id": "undefined", "page_url": f"{_SHOP}/1"},
+        base | {"event_id": "undefined", "page_url": f"{_SHOP}/2"},
+        base | {"event_id": "0000", "page_url": f"{_SHOP}/2"},
+        base | {"timestamp": "1999-12-31T23:59:59.999999Z"},
+        base | {"timestamp": "2000-01-01T00:00:00Z", "client_id": f"old-{number}"},
+        base | {"timestamp": "0001-01-01T00:00:00Z", "event_data": '{"revenue": 1e12}'},
+        base | {"timestamp": "9999-12-31T23:59:59.999999Z"},
+        base | {"event_data": '{"revenue": "-1000000000000.00"}'},
+        base | {"event_data": '{"revenue": "99999999999999999999.99"}'},
+        base | {"event_data": '{"revenue": 999999999999.99}'},
     ]
     # Ends of what a run accepts: the second midnight after its as_of, and a millisecond more.
     for ahead in (2, 3, 5):

@@ -26,6 +26,7 @@ SOURCES = {
     "account_merges": "from_user_id into_user_id merged_at",
 }
 MAX_LOGINS, ATTRIBUTION_DAYS = 5, 30
+EARLIEST, LATEST, LARGEST_AMOUNT = "2000-01-01", "2100-01-01", 10**12
 
 
 def _id(name: str) -> str:
@@ -65,18 +66,23 @@ class Oracle:
             "account_merges": ("from_user_id", "into_user_id"),
         }
         for source, names in SOURCES.items():
-            columns = []
+            columns, sound = [], []
+            time = "merged_at" if source == "account_merges" else "updated_at"
             for name in names.split():
                 if name.endswith("_at"):
                     columns.append(f"TRY_CAST({name} AS TIMESTAMPTZ) AS {name}")
+                    sound.append(f"coalesce({name} >= TIMESTAMPTZ '{EARLIEST} 00:00Z', true)")
+                    if name != time:
+                        sound.append(f"coalesce({name} < TIMESTAMPTZ '{LATEST} 00:00Z', true)")
                 elif name in ("login_user_id", "device_id", *keys[source][:1], "into_user_id"):
                     columns.append(f"{_id(name)} AS {name}")
                 elif name == "amount":
                     columns.append("TRY_CAST(amount AS DECIMAL(18, 2)) AS amount")
+                    sound.append(f"abs(amount) < {LARGEST_AMOUNT}")
                 else:
                     columns.append(name)
-            time = "merged_at" if source == "account_merges" else "updated_at"
-            needed = " AND ".join(f"{name} IS NOT NULL" for name in (*keys[source], time))
+            sound += [f"{name} IS NOT NULL" for name in (*keys[source], time)]
+            sound.append(f"{time} <= TIMESTAMPTZ '{self.limit} 00:00Z'")
             known = {
                 "appointments": "status IN ('booked', 'completed', 'cancelled', 'no_show')",
                 "payments": "status IN ('paid', 'refunded', 'chargeback', 'pending', 'failed')",
@@ -84,7 +90,7 @@ class Oracle:
             self._table(
                 source,
                 f"""SELECT * FROM (SELECT {", ".join(columns)} FROM landed_{source})
-                    WHERE {needed} AND {known} AND {time} <= TIMESTAMPTZ '{self.limit} 00:00Z'""",
+                    WHERE {" AND ".join(sound)} AND {known}""",
             )
         for source, key in (
             ("sessions", "session_id"),

@@ -29,6 +29,7 @@ SOURCES = {
     "ad_events": "event_id event_time event_type campaign_id user_id device_id ip_address "
     "revenue cost",
 }
+EARLIEST, LATEST, LARGEST_AMOUNT = "2000-01-01", "2100-01-01", 10**12
 _TIMES = {"created_at", "updated_at", "starttime", "endtime", "event_time"}
 _MUST = {
     "users": ("user_id", "updated_at"),
@@ -79,10 +80,14 @@ class Oracle:
             for name in names.split():
                 if name in _TIMES:
                     columns.append(f"TRY_CAST({name} AS TIMESTAMPTZ) AS {name}")
-                    sound.append(f"(landed.{name} IS NULL OR typed.{name} IS NOT NULL)")
+                    within = f"typed.{name} >= TIMESTAMPTZ '{EARLIEST} 00:00Z'"
+                    if name != _NOW.get(source):
+                        within += f" AND typed.{name} < TIMESTAMPTZ '{LATEST} 00:00Z'"
+                    sound.append(f"(landed.{name} IS NULL OR coalesce({within}, false))")
                 elif name in ("revenue", "cost"):
                     columns.append(f"TRY_CAST({name} AS DECIMAL(18, 2)) AS {name}")
-                    sound.append(f"(landed.{name} IS NULL OR typed.{name} IS NOT NULL)")
+                    within = f"abs(typed.{name}) < {LARGEST_AMOUNT}"
+                    sound.append(f"(landed.{name} IS NULL OR coalesce({within}, false))")
                 elif name.endswith("_id"):
                     columns.append(
                         f"CASE WHEN NOT regexp_matches({name}, '{ABSENT}', 'i') "

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from jobs.settings import Policy
 from tests.proof import oracle_web_credit
+from tests.proof.landed_records import ABSENT
 from tests.proof.oracle_web_credit import listed
 
 # A field of RFC 4180: quoted with quotes doubled, or neither quote nor comma within.
@@ -62,6 +63,7 @@ class Oracle:
     def __init__(self, policy: Policy, as_of: date) -> None:
         self.rules = policy.web
         self.zone = policy.reporting_time_zone
+        self.earliest, self.largest = policy.earliest_date, policy.largest_amount
         self.as_of = as_of
         self.sql = duckdb.connect()
         self.sql.execute("SET TimeZone = 'UTC'")
@@ -147,7 +149,9 @@ class Oracle:
                              THEN epoch_ms(TRY_CAST("timestamp" AS BIGINT)) AT TIME ZONE 'UTC'
                          WHEN regexp_full_match("timestamp", '{_ISO_8601}')
                              THEN TRY_CAST("timestamp" AS TIMESTAMPTZ) END AS event_ts,
-                    event_data IS NULL OR json_valid(event_data) AS is_json
+                    event_data IS NULL OR json_valid(event_data) AS is_json,
+                    CASE WHEN NOT regexp_matches(event_id, '{ABSENT}', 'i')
+                        THEN trim(event_id) END AS given_id
                 FROM landed),
             valued AS (
                 SELECT *, nullif(CASE WHEN is_json
@@ -158,10 +162,13 @@ class Oracle:
                 list_filter([
                     CASE WHEN user_id IS NULL THEN 'user_id_missing' END,
                     CASE WHEN "timestamp" IS NULL THEN 'timestamp_missing'
-                         WHEN event_ts IS NULL THEN 'timestamp_unreadable' END,
+                         WHEN event_ts IS NULL THEN 'timestamp_unreadable'
+                         WHEN event_ts < TIMESTAMPTZ '{self.earliest} 00:00Z'
+                             THEN 'timestamp_out_of_range' END,
                     CASE WHEN NOT is_json THEN 'event_data_unreadable' END,
                     CASE WHEN revenue_text IS NOT NULL AND revenue IS NULL
-                         THEN 'revenue_unreadable' END,
+                         THEN 'revenue_unreadable'
+                         WHEN abs(revenue) >= {self.largest} THEN 'revenue_out_of_range' END,
                     CASE WHEN event_ts > {limit} THEN 'in_future' END],
                     lambda r: r IS NOT NULL) END AS reasons
             FROM valued""",
@@ -185,11 +192,12 @@ class Oracle:
             "events",
             f"""
             WITH once AS (
-                SELECT DISTINCT ON (coalesce(event_id, concat_ws(chr(31), user_id,
+                SELECT DISTINCT ON (coalesce(given_id, concat_ws(chr(31), user_id,
                     coalesce(page_url, chr(30)), coalesce(referrer, chr(30)), "timestamp",
                     coalesce(event_name, chr(30)), coalesce(event_data, chr(30)),
-                    coalesce(user_agent, chr(30)), unknown_values)))
-                    *, event_id AS given_id, json(event_data)::VARCHAR AS details,
+                    coalesce(user_agent, chr(30)), coalesce(event_id, chr(30)),
+                    unknown_values)))
+                    *, json(event_data)::VARCHAR AS details,
                     string_split(regexp_extract(page_url, '^[^?#]*\\?([^#]*)', 1), '&')
                         AS parameters
                 FROM accepted)

@@ -4,18 +4,21 @@ Every function takes raw rows and gives one row per raw row: the columns of its
 staging table, ``record_id`` (the hash of all landed values) and ``broken``, an
 ARRAY<STRING> of the rules that the row breaks, empty for a good one:
 malformed_line (or the file's fault), <key>_missing, <instant>_missing,
-<instant>_unreadable, amount_missing, amount_unreadable, status_unknown,
-is_deleted_unreadable, merge_into_itself. Other columns of the raw rows are kept.
+<instant>_unreadable, <instant>_out_of_range, amount_missing, amount_unreadable,
+amount_out_of_range, status_unknown, is_deleted_unreadable, merge_into_itself. Other
+columns of the raw rows are kept. The record's own time has no latest date, for it is
+held until ``as_of`` reaches it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from schemas.contract import Source
+from schemas.contract import Source, Table
 from schemas.healthcare_landing import (
     AccountMerges,
     Appointments,
@@ -32,6 +35,7 @@ from schemas.healthcare_landing import (
     StgUsers,
     Users,
 )
+from transforms.techniques.ranges import Days
 from transforms.techniques.records import judged, landed_records
 from transforms.techniques.sql_text import is_in
 
@@ -39,7 +43,7 @@ APPOINTMENT_STATUSES = ("booked", "completed", "cancelled", "no_show")
 PAYMENT_STATUSES = ("paid", "refunded", "chargeback", "pending", "failed")
 
 
-def users(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
+def users(raw: DataFrame, *, reporting_time_zone: str, earliest_date: date) -> DataFrame:
     """The rows for stg_users; a delete says ``true`` in is_deleted, in any case."""
     said = "lower(trim(is_deleted))"
     is_deleted = f"try_cast(coalesce({said}, 'false') AS BOOLEAN)"
@@ -47,18 +51,23 @@ def users(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
         raw,
         Users,
         reporting_time_zone,
+        earliest_date,
         keys=("user_id",),
         typed={"is_deleted": is_deleted},
         rules={"is_deleted_unreadable": f"{said} IS NOT NULL AND {is_deleted} IS NULL"},
     )
 
 
-def sessions(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
+def sessions(
+    raw: DataFrame, *, reporting_time_zone: str, earliest_date: date, latest_date: date
+) -> DataFrame:
     """The rows for stg_sessions."""
     return _versions(
         raw,
         Sessions,
         reporting_time_zone,
+        earliest_date,
+        latest_date,
         keys=("session_id",),
         ids=("login_user_id", "device_id"),
         instants=("started_at", "ended_at"),
@@ -66,13 +75,17 @@ def sessions(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
     )
 
 
-def appointments(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
+def appointments(
+    raw: DataFrame, *, reporting_time_zone: str, earliest_date: date, latest_date: date
+) -> DataFrame:
     """The rows for stg_appointments; status in lower case."""
     status = "lower(trim(status))"
     return _versions(
         raw,
         Appointments,
         reporting_time_zone,
+        earliest_date,
+        latest_date,
         keys=("appointment_id",),
         ids=("login_user_id", "device_id"),
         instants=("booked_at", "appointment_at"),
@@ -82,41 +95,48 @@ def appointments(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
     )
 
 
-def payments(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
+def payments(
+    raw: DataFrame,
+    *,
+    reporting_time_zone: str,
+    earliest_date: date,
+    latest_date: date,
+    largest_amount: int,
+) -> DataFrame:
     """The rows for stg_payments; status in lower case, the amount with the sign it has."""
     status = "lower(trim(status))"
-    amount = "try_cast(trim(amount) AS DECIMAL(18,2))"
     return _versions(
         raw,
         Payments,
         reporting_time_zone,
+        earliest_date,
+        latest_date,
         keys=("payment_id",),
         instants=("paid_at",),
+        money={"amount": largest_amount},
         required=("amount",),
-        typed={"status": status, "amount": amount},
-        rules={
-            "status_unknown": _not_one_of(status, PAYMENT_STATUSES),
-            "amount_unreadable": f"amount IS NOT NULL AND {amount} IS NULL",
-        },
+        typed={"status": status},
+        rules={"status_unknown": _not_one_of(status, PAYMENT_STATUSES)},
     )
 
 
-def providers(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
+def providers(raw: DataFrame, *, reporting_time_zone: str, earliest_date: date) -> DataFrame:
     """The rows for stg_providers."""
-    return _versions(raw, Providers, reporting_time_zone, keys=("provider_id",))
+    return _versions(raw, Providers, reporting_time_zone, earliest_date, keys=("provider_id",))
 
 
-def insurance_plans(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
+def insurance_plans(raw: DataFrame, *, reporting_time_zone: str, earliest_date: date) -> DataFrame:
     """The rows for stg_insurance_plans."""
-    return _versions(raw, InsurancePlans, reporting_time_zone, keys=("insurance_plan_id",))
+    keys = ("insurance_plan_id",)
+    return _versions(raw, InsurancePlans, reporting_time_zone, earliest_date, keys=keys)
 
 
-def account_merges(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
+def account_merges(raw: DataFrame, *, reporting_time_zone: str, earliest_date: date) -> DataFrame:
     """The rows for stg_account_merges."""
     return judged(
         landed_records(raw, tuple(AccountMerges.columns)),
         keys=("from_user_id", "into_user_id"),
-        instants=("merged_at",),
+        instants={"merged_at": Days(earliest_date)},
         required=("merged_at",),
         rules={"merge_into_itself": "trim(from_user_id) = trim(into_user_id)"},
     )
@@ -126,10 +146,13 @@ def _versions(
     raw: DataFrame,
     source: type[Source],
     zone: str,
+    earliest: date,
+    latest: date | None = None,
     *,
     keys: Sequence[str],
     ids: Sequence[str] = (),
     instants: Sequence[str] = (),
+    money: Mapping[str, int] | None = None,
     required: Sequence[str] = (),
     typed: Mapping[str, str] | None = None,
     rules: Mapping[str, str] | None = None,
@@ -139,7 +162,11 @@ def _versions(
         landed_records(raw, tuple(source.columns)),
         keys=keys,
         ids=ids,
-        instants=(*instants, "updated_at"),
+        instants={
+            **dict.fromkeys(instants, Days(earliest, latest)),
+            "updated_at": Days(earliest),
+        },
+        money=money,
         required=(*required, "updated_at"),
         typed=typed,
         rules=rules,
@@ -152,7 +179,7 @@ def _not_one_of(status: str, known: Sequence[str]) -> str:
     return f"NOT coalesce({is_in(status, known)}, false)"
 
 
-TRANSFORMS = {
+TRANSFORMS: dict[type[Table], Callable[..., DataFrame]] = {
     StgUsers: users,
     StgSessions: sessions,
     StgAppointments: appointments,

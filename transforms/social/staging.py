@@ -3,13 +3,15 @@
 Every function takes raw rows and gives one row per raw row: the columns of its
 staging table, ``record_id`` and ``broken``, the rules that the row breaks:
 malformed_line (or the file's fault), <key>_missing, <column>_missing,
-<instant>_unreadable, <money>_unreadable, cost_negative. Other columns of the raw
-rows are kept.
+<instant>_unreadable, <instant>_out_of_range, <money>_unreadable, <money>_out_of_range,
+cost_negative. Other columns of the raw rows are kept. The record's own time has no
+latest date, for it is held until ``as_of`` reaches it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -30,27 +32,41 @@ from schemas.social_landing import (
     Users,
 )
 from transforms.techniques.dedupe import first_per_key
-from transforms.techniques.money import MONEY_TYPE
+from transforms.techniques.quality import amount
+from transforms.techniques.ranges import Days
 from transforms.techniques.records import judged, landed_records
 
 
-def users(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
+def users(
+    raw: DataFrame, *, reporting_time_zone: str, earliest_date: date, latest_date: date
+) -> DataFrame:
     """The rows for stg_users."""
-    return _states(raw, Users, reporting_time_zone, key="user_id")
+    return _states(raw, Users, reporting_time_zone, earliest_date, latest_date, key="user_id")
 
 
-def contents(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
+def contents(
+    raw: DataFrame, *, reporting_time_zone: str, earliest_date: date, latest_date: date
+) -> DataFrame:
     """The rows for stg_contents."""
-    return _states(raw, Contents, reporting_time_zone, key="content_id", ids=("creator_id",))
+    return _states(
+        raw,
+        Contents,
+        reporting_time_zone,
+        earliest_date,
+        latest_date,
+        key="content_id",
+        ids=("creator_id",),
+    )
 
 
-def campaigns(raw: DataFrame) -> DataFrame:
+def campaigns(raw: DataFrame, *, earliest_date: date, latest_date: date) -> DataFrame:
     """The rows for stg_campaigns."""
     rows = landed_records(raw, tuple(Campaigns.columns))
+    planned = Days(earliest_date, latest_date)
     return judged(
         rows.withColumns({"start_at": F.col("starttime"), "end_at": F.col("endtime")}),
         keys=("campaign_id",),
-        instants=("created_at", "start_at", "end_at"),
+        instants={"created_at": Days(earliest_date), "start_at": planned, "end_at": planned},
     )
 
 
@@ -59,36 +75,32 @@ def devices(raw: DataFrame) -> DataFrame:
     return judged(landed_records(raw, tuple(Devices.columns)), keys=("device_id",))
 
 
-def content_events(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
+def content_events(raw: DataFrame, *, reporting_time_zone: str, earliest_date: date) -> DataFrame:
     """The rows for stg_content_events: an event of nobody is broken."""
     rows = judged(
         landed_records(raw, tuple(ContentEvents.columns)),
         keys=("event_id", "viewer_id"),
         ids=("content_id", "creator_id", "device_id"),
-        instants=("event_time",),
+        instants={"event_time": Days(earliest_date)},
         required=("event_time", "event_type"),
         typed={"event_type": "lower(trim(event_type))"},
     )
     return _dated(rows, "event_time", "event_date", reporting_time_zone)
 
 
-def ad_events(raw: DataFrame, *, reporting_time_zone: str) -> DataFrame:
+def ad_events(
+    raw: DataFrame, *, reporting_time_zone: str, earliest_date: date, largest_amount: int
+) -> DataFrame:
     """The rows for stg_ad_events: an impression may be nobody's."""
-    money = {name: f"try_cast(trim({name}) AS {MONEY_TYPE})" for name in ("revenue", "cost")}
     rows = judged(
         landed_records(raw, tuple(AdEvents.columns)),
         keys=("event_id",),
         ids=("campaign_id", "user_id", "device_id"),
-        instants=("event_time",),
+        instants={"event_time": Days(earliest_date)},
         required=("event_time", "event_type"),
-        typed={"event_type": "lower(trim(event_type))", **money},
-        rules={
-            **{
-                f"{name}_unreadable": f"{name} IS NOT NULL AND {value} IS NULL"
-                for name, value in money.items()
-            },
-            "cost_negative": f"{money['cost']} < 0",
-        },
+        money=dict.fromkeys(("revenue", "cost"), largest_amount),
+        typed={"event_type": "lower(trim(event_type))"},
+        rules={"cost_negative": f"{amount('cost')} < 0"},
     )
     return _dated(rows, "event_time", "event_date", reporting_time_zone)
 
@@ -99,13 +111,20 @@ def one_per_event(rows: DataFrame) -> DataFrame:
 
 
 def _states(
-    raw: DataFrame, source: type[Source], zone: str, *, key: str, ids: tuple[str, ...] = ()
+    raw: DataFrame,
+    source: type[Source],
+    zone: str,
+    earliest: date,
+    latest: date,
+    *,
+    key: str,
+    ids: tuple[str, ...] = (),
 ) -> DataFrame:
     rows = judged(
         landed_records(raw, tuple(source.columns)),
         keys=(key,),
         ids=ids,
-        instants=("created_at", "updated_at"),
+        instants={"created_at": Days(earliest, latest), "updated_at": Days(earliest)},
         required=("updated_at",),
     )
     return _dated(rows, "updated_at", "updated_date", zone)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from transforms.techniques.money import MONEY_TYPE
 from transforms.techniques.sql_text import cases, literal
 
 
@@ -28,18 +29,36 @@ def blank_to_null(text: str) -> str:
 def instant(text: str) -> str:
     """SQL: TIMESTAMP of ISO 8601 text (UTC without a zone) or of epoch milliseconds.
 
-    NULL for NULL and for what is neither. Milliseconds are 12 to 14 digits, which
-    spans 1973 to 5138; a bare year or a count of seconds is not taken for one.
+    NULL for NULL and for what is neither, or lies after the year 9999. Milliseconds
+    are 12 to 14 digits, which spans 1973 to 5138; a bare year or a count of seconds
+    is not taken for one. No text raises.
     """
-    digits = literal(r"^\s*(\d{12,14}(?:\.\d+)?)\s*$")
+    digits = literal(r"^\s*(\d{12,14}(?:\.\d{1,99})?)\s*$")
     millis = f"try_cast(regexp_extract({text}, {digits}, 1) AS DECIMAL(24,6))"
-    is_iso = f"{text} RLIKE {literal(_ISO)}"
+    # Of four digits of year, only a zone west of UTC leads beyond the last day there is.
+    is_beyond = (
+        f"contains({text}, '9999-12-31') "
+        f"AND coalesce(try_cast({text} AS TIMESTAMP) > {_LAST_INSTANT}, false)"
+    )
+    is_iso = f"{text} RLIKE {literal(_ISO)} AND NOT ({is_beyond})"
     return (
         f"coalesce(timestamp_micros(CAST({millis} * 1000 AS BIGINT)), "
         f"try_cast(CASE WHEN {is_iso} THEN {text} END AS TIMESTAMP))"
     )
 
 
+def amount(text: str) -> str:
+    """SQL: money of decimal text, rounded half up to the cent; an exponent may follow.
+
+    NULL for NULL, for what is no such text, and for a number too long for its type.
+    No text raises.
+    """
+    return f"try_cast(CASE WHEN {text} RLIKE {literal(_NUMBER)} THEN {text} END AS {MONEY_TYPE})"
+
+
+_LAST_INSTANT = "TIMESTAMP'9999-12-31 23:59:59.999999Z'"
+# Java would write out 1e-999999999 digit by digit, and takes the digits of any script.
+_NUMBER = r"^\s*[+-]?(\d{1,99}(\.\d{0,99})?|\.\d{1,99})([eE][+-]?\d{1,3})?\s*$"
 _ISO = r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|\s*$)"
 _STRICT = "'allowSingleQuotes', 'false', 'allowNonNumericNumbers', 'false'"
 

@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame
 
 from transforms.techniques.dedupe import content_id
 from transforms.techniques.identity import absent_to_null
-from transforms.techniques.quality import blank_to_null, broken_rules, instant
+from transforms.techniques.quality import amount, blank_to_null, broken_rules, instant
+from transforms.techniques.ranges import Days, is_too_large
 from transforms.techniques.sql_text import quoted, with_columns
 
 
@@ -34,7 +35,8 @@ def judged(
     *,
     keys: Sequence[str],
     ids: Sequence[str] = (),
-    instants: Sequence[str] = (),
+    instants: Mapping[str, Days] | None = None,
+    money: Mapping[str, int] | None = None,
     required: Sequence[str] = (),
     typed: Mapping[str, str] | None = None,
     rules: Mapping[str, str] | None = None,
@@ -43,15 +45,24 @@ def judged(
 
     keys      ids that must be there: <key>_missing. Placeholders that systems
               write for an absent id count as absent, in ``ids`` too
-    instants  become TIMESTAMP: <instant>_unreadable
+    instants  become TIMESTAMP: <instant>_unreadable, and <instant>_out_of_range outside
+              of these days
+    money     columns that become money: <column>_unreadable, and <column>_out_of_range
+              for as much as this or more, either way
     required  other columns that must be there: <column>_missing
     typed     other columns as SQL over the landed text
     rules     further rules, as SQL over the landed text: true for a row that breaks one
 
     A line or file that could not be read breaks only that (``malformed_reason``).
     """
+    days, largest = instants or {}, money or {}
     values = {name: absent_to_null(quoted(name)) for name in (*keys, *ids)}
-    parsed = {name: instant(quoted(name)) for name in instants}
+    # Columns of their own first: what several rules look at is read once.
+    read = {
+        **{_as_read(name): instant(quoted(name)) for name in days},
+        **{_as_read(name): amount(quoted(name)) for name in largest},
+    }
+    parsed = {name: quoted(_as_read(name)) for name in (*days, *largest)}
     is_line = "malformed_reason IS NULL"
     broken = {
         **{f"{name}_missing": f"{is_line} AND {values[name]} IS NULL" for name in keys},
@@ -60,10 +71,18 @@ def judged(
             f"{name}_unreadable": f"{quoted(name)} IS NOT NULL AND {value} IS NULL"
             for name, value in parsed.items()
         },
+        **{f"{name}_out_of_range": days[name].is_out_of_range(parsed[name]) for name in days},
+        **{f"{name}_out_of_range": is_too_large(parsed[name], largest[name]) for name in largest},
         **{name: f"{is_line} AND ({rule})" for name, rule in (rules or {}).items()},
     }
     every = f"array_compact(array_insert({broken_rules(broken)}, 1, malformed_reason))"
-    return with_columns(landed, {**values, **parsed, **(typed or {}), "broken": every})
+    typed_too = {**values, **parsed, **(typed or {}), "broken": every}
+    return with_columns(with_columns(landed, read), typed_too).drop(*read)
+
+
+def _as_read(column: str) -> str:
+    # No contract has a blank in a name.
+    return f"{column} as read"
 
 
 def one_per_record(rows: DataFrame) -> DataFrame:

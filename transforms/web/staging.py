@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -13,12 +14,13 @@ from transforms.techniques import channels, urls
 from transforms.techniques.bots import with_is_bot
 from transforms.techniques.dedupe import content_id, first_per_key
 from transforms.techniques.devices import device_type
-from transforms.techniques.quality import blank_to_null, broken_rules, instant, is_json
+from transforms.techniques.identity import absent_to_null
+from transforms.techniques.quality import amount, blank_to_null, broken_rules, instant, is_json
+from transforms.techniques.ranges import Days, is_too_large
 from transforms.techniques.sql_text import literal, with_columns
 
 _EVENT_DATA = "transaction_id STRING, revenue STRING, utm_source STRING, utm_medium STRING, "
 _EVENT_DATA += "utm_campaign STRING, unreadable STRING"
-_REVENUE = "try_cast(revenue_text AS DECIMAL(18,2))"
 _FLAT_OBJECT = r"^\s*\{[^{}]*\}\s*$"
 
 
@@ -26,6 +28,8 @@ def events(
     raw: DataFrame,
     *,
     reporting_time_zone: str,
+    earliest_date: date,
+    largest_amount: int,
     channel_rules: Mapping[str, Any],
     sites: Mapping[str, Any],
     own_domains: Sequence[str],
@@ -35,16 +39,18 @@ def events(
 
     ``broken`` is ARRAY<STRING>, empty for a good row: malformed_line (or the
     file's fault), user_id_missing, timestamp_missing, timestamp_unreadable,
-    event_data_unreadable, revenue_unreadable. ``record_id`` is the hash of all
-    landed values, ``event_ts`` the instant for the caller's rule on the future.
-    The other columns of ``raw`` are kept.
+    timestamp_out_of_range, event_data_unreadable, revenue_unreadable,
+    revenue_out_of_range. ``record_id`` is the hash of all landed values, and the
+    event_id of an event whose own is absent or stands for none. ``event_ts`` is the
+    instant for the caller's rule on the future. The other columns of ``raw`` are kept.
     """
     landed = with_columns(raw, {name: blank_to_null(f"`{name}`") for name in Events.columns})
     # First of all: a join looks at both sides' plans, and what follows is a long one.
     marked = with_is_bot(landed, user_agent="user_agent", bot_patterns=bot_patterns)
     typed = with_columns(marked, _typed(channel_rules))
     tagged = with_columns(typed, _tagged(reporting_time_zone))
-    judged = with_columns(tagged, {"revenue": _REVENUE, "broken": _broken()})
+    broken = _broken(Days(earliest_date), largest_amount)
+    judged = with_columns(tagged, {"broken": broken})
     return channels.with_channels(
         judged, channel_rules=channel_rules, sites=sites, own_domains=own_domains
     )
@@ -77,23 +83,27 @@ def _typed(channel_rules: Mapping[str, Any]) -> dict[str, str]:
 
 def _tagged(zone: str) -> dict[str, str]:
     return {
-        "event_id": "coalesce(event_id, record_id)",
+        # One placeholder for all of a tracker's events would make one event of them.
+        "event_id": f"coalesce({absent_to_null('event_id')}, record_id)",
         "event_date": f"to_date(from_utc_timestamp(event_ts, {literal(zone)}))",
         "transaction_id": blank_to_null("details.transaction_id"),
         "revenue_text": blank_to_null("details.revenue"),
+        "revenue": amount("details.revenue"),
         **{name: _utm(name) for name in ("utm_source", "utm_medium", "utm_campaign")},
         "device_type": device_type("user_agent"),
     }
 
 
-def _broken() -> str:
+def _broken(days: Days, largest_amount: int) -> str:
     rules = broken_rules(
         {
             "user_id_missing": "malformed_reason IS NULL AND user_id IS NULL",
             "timestamp_missing": "malformed_reason IS NULL AND `timestamp` IS NULL",
             "timestamp_unreadable": "`timestamp` IS NOT NULL AND event_ts IS NULL",
+            "timestamp_out_of_range": days.is_out_of_range("event_ts"),
             "event_data_unreadable": f"NOT {_is_readable()}",
-            "revenue_unreadable": f"revenue_text IS NOT NULL AND {_REVENUE} IS NULL",
+            "revenue_unreadable": "revenue_text IS NOT NULL AND revenue IS NULL",
+            "revenue_out_of_range": is_too_large("revenue", largest_amount),
         }
     )
     return f"array_compact(array_insert({rules}, 1, malformed_reason))"

@@ -1,0 +1,30 @@
+"""What values are plausible: a number or an instant beyond is a mistake of who wrote it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True)
+class Days:
+    """Instants from the beginning of one day in UTC to before that of another; None: no end."""
+
+    earliest: date
+    latest: date | None = None
+
+    def is_out_of_range(self, instant: str) -> str:
+        """SQL: whether a TIMESTAMP lies outside; NULL for NULL."""
+        too_early = f"{instant} < {_beginning(self.earliest)}"
+        if self.latest is None:
+            return too_early
+        return f"({too_early} OR {instant} >= {_beginning(self.latest)})"
+
+
+def is_too_large(amount: str, largest: int) -> str:
+    """SQL: whether money is as much as ``largest`` or more, either way; NULL for NULL."""
+    return f"abs({amount}) >= {largest}BD"
+
+
+def _beginning(day: date) -> str:
+    return f"TIMESTAMP'{day.isoformat()} 00:00:00Z'"
