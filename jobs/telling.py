@@ -18,11 +18,14 @@ from jobs.engine.results import RunResult
 from jobs.engine.step import Step
 from jobs.errors import UsageError
 from jobs.landing.formats import LandedFile
+from jobs.landing.passed_over import PassedOver
 from jobs.systems import STEPS
 from schemas.catalog import find_tables
 from schemas.contract import Table, description, qualified_name, table_name
 
 COLOURS = {"written": "green", "failed": "bold red", "blocked": "bold red", "not_run": "yellow"}
+# No more files than these are named in a list; results have them all.
+NAMED = 20
 
 
 class Teller:
@@ -61,6 +64,7 @@ class Teller:
             self.console.print(f"note: {notice}", style="yellow", markup=False)
         for load in result.loads:
             self._load(load)
+        self._passed_over(result.passed_over)
         grid = Grid("table", "what", "rows", "quarantined", "seconds", "why", box=None)
         for step in result.steps:
             if step.outcome == "skipped":
@@ -92,13 +96,21 @@ class Teller:
         if load.drift:
             self.console.print(f"  drift: {', '.join(load.drift)}", style="yellow", markup=False)
 
+    def _passed_over(self, passed: Sequence[PassedOver]) -> None:
+        if passed:
+            self.console.print(f"passed over in landing: {len(passed):,}")
+        for each in passed[:NAMED]:
+            self.console.print(f"  {each.file}: {each.why}", style="yellow", markup=False)
+        if len(passed) > NAMED:
+            self.console.print(f"  … and {len(passed) - NAMED:,} more", style="yellow")
+
     def plans(self, plans: Sequence[Plan], waiting: Mapping[str, Sequence[LandedFile]]) -> None:
         for name, files in waiting.items():
             self.console.print(f"landing {name}: {len(files):,} new files")
-            for file in files[:20]:
+            for file in files[:NAMED]:
                 self.console.print(f"  {file.name}", style="dim", markup=False)
-            if len(files) > 20:
-                self.console.print(f"  … and {len(files) - 20:,} more", style="dim")
+            if len(files) > NAMED:
+                self.console.print(f"  … and {len(files) - NAMED:,} more", style="dim")
         if any(waiting.values()):
             self.console.print("Steps on what is in raw already; new files touch more:")
         grid = Grid("table", "what", "why", box=None)

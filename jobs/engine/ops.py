@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -139,6 +140,7 @@ def results_json(result: RunResult) -> str:
                 }
                 for load in result.loads
             ],
+            "passed_over": [asdict(passed) for passed in result.passed_over],
             "steps": [
                 {
                     "table": qualified_name(s.step.output),

@@ -181,7 +181,11 @@ class EmbeddedStore:
         return rows
 
     def _frame(self, arrow: pa.Table) -> DataFrame:
-        return self.spark.createDataFrame(arrow.cast(_nullable(arrow.schema)))
+        arrow = arrow.cast(_nullable(arrow.schema))
+        if not arrow.num_rows:
+            # PySpark fails on an array column without a chunk, which no rows may have.
+            arrow = arrow.schema.empty_table()
+        return self.spark.createDataFrame(arrow)
 
     def _file(self, table: type[Table], path: str, file: DataFile) -> pa.Table:
         schema = arrow_schema(table)

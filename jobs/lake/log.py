@@ -12,6 +12,13 @@ from jobs.lake.commits import Commit, Difference, Progress, commit_of, differenc
 from jobs.storage import FILE_ERRORS, Storage, local_path
 
 _COMMIT = re.compile(r"^(\d{20})\.json$")
+# What delta-rs cannot have in a path: it takes %41 for A, and panics on some signs.
+_TOO_ODD = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]\\^|\x00-\x1f\x7f]")
+
+
+def is_embeddable(path: str) -> bool:
+    """Whether delta-rs reaches what lies there: on this machine's disk, by a name it can read."""
+    return local_path(path) is not None and not _TOO_ODD.search(path)
 
 
 class Log:
@@ -60,8 +67,8 @@ class Log:
         return difference(known) if len(known) == len(found) else None
 
     def size(self, path: str) -> int | None:
-        """Bytes of the table's files; 0 where there is no table, None where it is not local."""
-        if local_path(path) is None:
+        """Bytes of the table's files; 0 where there is no table, None where delta-rs sees none."""
+        if not is_embeddable(path):
             return None
         if self.version(path) is None:
             return 0
@@ -69,7 +76,7 @@ class Log:
 
     def metadata(self, path: str) -> dict[str, Any] | None:
         """The newest ``metaData`` action; None where it stands in a checkpoint elsewhere."""
-        if local_path(path) is not None:
+        if is_embeddable(path):
             stored = DeltaTable(path)
             about = stored.metadata()
             return {
