@@ -6,6 +6,8 @@ record.
 
 from __future__ import annotations
 
+import pyarrow as pa
+from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
@@ -54,3 +56,6 @@ class VersionMismatch(VarveError):
 
 # What Spark raises: its own errors, and what the JVM throws that it does not know.
 SPARK_ERRORS = (PySparkException, Py4JError)
+
+# What either store raises. An error's text may quote rows: it is never told.
+STORE_ERRORS = (*SPARK_ERRORS, DeltaError, pa.ArrowException, OSError)

@@ -20,8 +20,9 @@ from rich.console import Console
 
 from jobs import telling
 from jobs.engine import ops
-from jobs.engine.runner import Run, chosen_systems
-from jobs.errors import SPARK_ERRORS, StepFailed, UsageError, VarveError
+from jobs.engine.quarantine import held, staging_steps
+from jobs.engine.runner import Run, chosen_systems, tables_to_rebuild
+from jobs.errors import SPARK_ERRORS, STORE_ERRORS, StepFailed, UsageError, VarveError
 from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
 from jobs.lease import Lease
@@ -46,6 +47,11 @@ Conf = Annotated[
     Path | None, typer.Option("--conf", help="A TOML file that overrides conf/policy.toml.")
 ]
 FullRefresh = Annotated[bool, typer.Option("--full-refresh", help="Rebuild every table from raw.")]
+Rebuild = Annotated[
+    list[str] | None,
+    typer.Option("--rebuild", help="Make this table anew from its inputs; may be repeated."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 JsonLogs = Annotated[
     bool, typer.Option("--json-logs", help="Print events as JSON lines, for schedulers.")
@@ -61,6 +67,7 @@ def run(
     systems: Systems = None,
     conf: Conf = None,
     full_refresh: FullRefresh = False,
+    rebuild: Rebuild = None,
     results: Annotated[
         Path | None, typer.Option("--results", help="Where to write run_results.json as well.")
     ] = None,
@@ -70,6 +77,7 @@ def run(
 ) -> None:
     """Load what has landed and bring every table up to date."""
     day, policy, names = _date(as_of), load_policy(conf), chosen_systems(systems or [])
+    anew = tables_to_rebuild(rebuild or [], STEPS, names)
     teller = telling.Teller(quiet=quiet, json_logs=json_logs)
     with (
         _lake(lake, log_level, teller, policy) as opened,
@@ -78,7 +86,17 @@ def run(
         opened.before_commit = lease.check
         folder = Landing(opened, landing)
         with teller.progress() as report:
-            result = Run(opened, STEPS, policy, names, day, full_refresh, report).execute(folder)
+            result = Run(
+                opened,
+                STEPS,
+                policy,
+                names,
+                day,
+                full_refresh,
+                report,
+                rebuild=anew,
+                notify=teller.notice,
+            ).execute(folder)
     if results is not None:
         results.write_text(ops.results_json(result), encoding="utf-8")
     teller.summary(result)
@@ -95,25 +113,58 @@ def plan(
     ] = None,
     conf: Conf = None,
     full_refresh: FullRefresh = False,
+    rebuild: Rebuild = None,
     log_level: LogLevel = "OFF",
 ) -> None:
     """Say what a run would do, and why, without doing it."""
     day, policy, names = _date(as_of), load_policy(conf), chosen_systems(systems or [])
+    anew = tables_to_rebuild(rebuild or [], STEPS, names)
     teller = telling.Teller()
     with _lake(lake, log_level, teller, policy) as opened:
-        planned = Run(opened, STEPS, policy, names, day, full_refresh)
+        planned = Run(
+            opened, STEPS, policy, names, day, full_refresh, rebuild=anew, notify=teller.notice
+        )
         waiting = Landing(opened, landing).waiting_by_source(names) if landing else {}
         teller.plans(planned.plans(), waiting)
 
 
 @app.command()
-def status(lake: LakeFolder, log_level: LogLevel = "OFF") -> None:
+def status(lake: LakeFolder, as_json: AsJson = False, log_level: LogLevel = "OFF") -> None:
     """Show the last run, and each table's freshness, version and rows."""
-    teller = telling.Teller()
+    teller = telling.Teller(quiet=as_json)
     with _lake(lake, log_level, teller) as opened:
-        if not opened.storage.is_folder(opened.root):
-            raise UsageError(f"there is no lake at {opened.root}. varve run makes one.")
-        teller.status(ops.status(opened))
+        _check_there(opened)
+        last_run, tables = ops.last_run(opened), ops.status(opened)
+    if as_json:
+        teller.json({"last_run": last_run, "tables": tables})
+    else:
+        teller.status(last_run, tables)
+
+
+@app.command()
+def quarantine(
+    lake: LakeFolder,
+    table: Annotated[
+        str | None, typer.Argument(help="A staging table or its quarantine; all if none is named.")
+    ] = None,
+    show: Annotated[
+        int, typer.Option(min=0, help="Also show so many records of each, personal values masked.")
+    ] = 0,
+    as_json: AsJson = False,
+    log_level: LogLevel = "OFF",
+) -> None:
+    """Tell what is in quarantine, by reason and by file."""
+    steps = staging_steps(table, STEPS)
+    teller = telling.Teller(quiet=as_json)
+    with _lake(lake, log_level, teller) as opened:
+        _check_there(opened)
+        found = [held(opened, step, show) for step in steps]
+    if table is None:
+        found = [told for told in found if told["rows"]]
+    if as_json:
+        teller.json({"tables": found})
+    else:
+        teller.quarantine(found)
 
 
 @app.command()
@@ -165,6 +216,13 @@ def demo(
         run_demo(opened, folder / "landing", teller, users=users, days=days, seed=seed)
 
 
+def _check_there(lake: Lake) -> None:
+    if not lake.storage.is_folder(lake.root):
+        raise UsageError(
+            f"there is no lake at {lake.root}. Name one with --lake; varve run makes one."
+        )
+
+
 @contextmanager
 def _lake(
     root: str, log_level: str, teller: telling.Teller, policy: Policy | None = None
@@ -208,32 +266,41 @@ def _date(text: str) -> date:
         raise UsageError(f"--as-of {text!r} is no date. Write it as YYYY-MM-DD.") from error
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run a command; a known error is told in a sentence and has its own exit code."""
     logging.getLogger("py4j").setLevel(logging.CRITICAL)
     try:
         app()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 1
     except VarveError as error:
-        _fail(str(error), error.exit_code)
-    except SPARK_ERRORS as error:
-        _fail(
-            f"Spark failed with {type(error).__name__} outside any step. Nothing half done is "
+        code = _tell(str(error), error.exit_code)
+    except STORE_ERRORS as error:
+        who = "Spark" if isinstance(error, SPARK_ERRORS) else "a store"
+        code = _tell(
+            f"{who} failed with {type(error).__name__} outside any step. Nothing half done is "
             "left; run again, with --log-level ERROR to see Spark's own log, which may quote rows.",
             StepFailed.exit_code,
         )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # delta-rs at times aborts an interpreter that takes itself down after correct work.
+    os._exit(code)
 
 
-def _fail(message: str, exit_code: int) -> NoReturn:
+def _tell(message: str, exit_code: int) -> int:
     if "--json-logs" in sys.argv:
         telling.Teller(json_logs=True).event("error", message=message)
     else:
         console = Console(stderr=True, soft_wrap=True, highlight=False)
         console.print(f"varve: {message}", style="bold red", markup=False)
-    sys.exit(exit_code)
+    return exit_code
 
 
 if __name__ == "__main__":
     # spark-submit jobs/run.py web … is short for varve run web ….
-    if under_spark_submit() and sys.argv[1:2] and sys.argv[1] not in {"run", "plan", "status"}:
+    commands = {"run", "plan", "status", "quarantine"}
+    if under_spark_submit() and sys.argv[1:2] and sys.argv[1] not in commands:
         sys.argv.insert(1, "run")
     main()

@@ -109,6 +109,11 @@ def load_policy(override: Path | None = None) -> Policy:
         ) from error
 
 
+def remembered(policy: Policy) -> dict[str, Any]:
+    """The policy as JSON values, as a run leaves it: without [engine], which changes no table."""
+    return policy.model_dump(mode="json", exclude={"engine"})
+
+
 def _shipped(name: str) -> dict[str, Any]:
     """A file of conf/, wherever the package lies: a folder, or the zip of --py-files."""
     return tomllib.loads((files("conf") / name).read_text(encoding="utf-8"))

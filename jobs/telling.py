@@ -24,8 +24,8 @@ from schemas.catalog import find_tables
 from schemas.contract import Table, description, qualified_name, table_name
 
 COLOURS = {"written": "green", "failed": "bold red", "blocked": "bold red", "not_run": "yellow"}
-# No more files than these are named in a list; results have them all.
-NAMED = 20
+# Of a list of files or reasons.
+MOST_SHOWN = 20
 
 
 class Teller:
@@ -53,6 +53,13 @@ class Teller:
         with self.console.status("starting") as shown:
             yield lambda text: shown.update(f"[cyan]{text}")
 
+    def notice(self, text: str, **fields: Any) -> None:
+        """What whoever called should know before the work begins."""
+        if self.json_logs:
+            self.event("notice", message=text, **fields)
+        else:
+            self.console.print(f"note: {text}", style="yellow", markup=False)
+
     def summary(self, result: RunResult) -> None:
         """What the run did: a table for people, an event for schedulers."""
         if self.json_logs:
@@ -60,8 +67,6 @@ class Teller:
 
             self.event("run", **json.loads(results_json(result)))
             return
-        for notice in result.notices:
-            self.console.print(f"note: {notice}", style="yellow", markup=False)
         for load in result.loads:
             self._load(load)
         self._passed_over(result.passed_over)
@@ -99,18 +104,18 @@ class Teller:
     def _passed_over(self, passed: Sequence[PassedOver]) -> None:
         if passed:
             self.console.print(f"passed over in landing: {len(passed):,}")
-        for each in passed[:NAMED]:
+        for each in passed[:MOST_SHOWN]:
             self.console.print(f"  {each.file}: {each.why}", style="yellow", markup=False)
-        if len(passed) > NAMED:
-            self.console.print(f"  … and {len(passed) - NAMED:,} more", style="yellow")
+        if len(passed) > MOST_SHOWN:
+            self.console.print(f"  … and {len(passed) - MOST_SHOWN:,} more", style="yellow")
 
     def plans(self, plans: Sequence[Plan], waiting: Mapping[str, Sequence[LandedFile]]) -> None:
         for name, files in waiting.items():
             self.console.print(f"landing {name}: {len(files):,} new files")
-            for file in files[:NAMED]:
+            for file in files[:MOST_SHOWN]:
                 self.console.print(f"  {file.name}", style="dim", markup=False)
-            if len(files) > NAMED:
-                self.console.print(f"  … and {len(files) - NAMED:,} more", style="dim")
+            if len(files) > MOST_SHOWN:
+                self.console.print(f"  … and {len(files) - MOST_SHOWN:,} more", style="dim")
         if any(waiting.values()):
             self.console.print("Steps on what is in raw already; new files touch more:")
         grid = Grid("table", "what", "why", box=None)
@@ -118,11 +123,45 @@ class Teller:
             grid.add_row(qualified_name(plan.step.output), plan.mode, plan.reason)
         self.console.print(grid)
 
-    def status(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def status(
+        self, last_run: Mapping[str, Any] | None, tables: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """The last run, and how each table stands."""
+        if last_run is None:
+            self.console.print("no run has come to its end yet")
+        else:
+            self.console.print(_last_run(last_run), markup=False)
         grid = Grid("table", "version", "written", "rows", "newest day", box=None)
-        for row in rows:
-            grid.add_row(*[str(row[k]) for k in ("table", "version", "written", "rows", "newest")])
+        for row in tables:
+            grid.add_row(
+                row["table"],
+                str(row["version"]),
+                row["written"] or "",
+                f"{row['rows']:,}",
+                row["newest"] or "",
+            )
         self.console.print(grid)
+
+    def quarantine(self, tables: Sequence[Mapping[str, Any]]) -> None:
+        """What each quarantine holds, as `jobs.engine.quarantine.held` has it."""
+        if not tables:
+            self.console.print("quarantine is empty")
+        for told in tables:
+            self.console.print(f"{told['table']}: {told['rows']:,} records", style="bold")
+            for kind in ("reasons", "files"):
+                shown = list(told[kind].items())
+                for name, count in shown[:MOST_SHOWN]:
+                    self.console.print(f"{count:>10,}  {name}", markup=False)
+                if len(shown) > MOST_SHOWN:
+                    self.console.print(f"            … and {len(shown) - MOST_SHOWN:,} more {kind}")
+            for record in told.get("records", ()):
+                # As JSON, so that no landed value steers the terminal.
+                self.console.print(json.dumps(record), markup=False)
+
+    @staticmethod
+    def json(value: Any) -> None:
+        """One JSON object, for programs."""
+        print(json.dumps(value, indent=2))
 
     def contract(self, name: str) -> None:
         """Print the contract of a table, of whatever layer if several have the name."""
@@ -183,6 +222,17 @@ def code_place(function: Callable[..., Any]) -> str:
     project = Path(__file__).resolve().parent.parent
     shown = file.relative_to(project) if file.is_relative_to(project) else file
     return f"{shown}:{line}"
+
+
+def _last_run(told: Mapping[str, Any]) -> str:
+    started = datetime.fromisoformat(told["started_at"]).astimezone(UTC)
+    release = told["release_id"]
+    return (
+        f"last run: {told['run_id']}, of {', '.join(told['systems'])}\n"
+        f"  started {started:%Y-%m-%d %H:%M:%S}Z, took {told['seconds']:.1f} s, "
+        f"exit code {told['exit_code']}\n"
+        f"  as of {told['as_of']}, {f'release {release}' if release else 'no new release'}"
+    )
 
 
 def _conclusion(result: RunResult) -> str:

@@ -74,7 +74,9 @@ def run_demo(
             shutil.move(file.path, place)
         as_of = max(run_days)
         with Lease(lake.storage, lake.root), teller.progress() as report:
-            run = Run(lake, STEPS, policy, tuple(SYSTEMS), as_of, report=report)
+            run = Run(
+                lake, STEPS, policy, tuple(SYSTEMS), as_of, report=report, notify=teller.notice
+            )
             result = run.execute(Landing(lake, str(landing)))
         if result.exit_code:
             teller.summary(result)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any
 
-from pyspark.sql import functions as F
-
 from jobs.engine.results import RunResult
 from jobs.lake.commits import Progress
 from jobs.lake.lake import Lake
+from jobs.storage import FILE_ERRORS
 from schemas.catalog import ALL_TABLES, SYSTEMS
 from schemas.contract import Layer, qualified_name, table_name
 from schemas.ops import Audits, Releases, Runs
@@ -57,8 +57,7 @@ def record(lake: Lake, result: RunResult) -> None:
         if rows:
             lake.append_values(table, rows, progress)
     _release(lake, result, progress)
-    folder = f"{lake.root}/{Layer.OPS.value}/run_results"
-    lake.storage.write_text(f"{folder}/{result.run_id}.json", results_json(result))
+    lake.storage.write_text(f"{_results_folder(lake)}/{result.run_id}.json", results_json(result))
 
 
 def _release(lake: Lake, result: RunResult, progress: Progress) -> None:
@@ -96,8 +95,38 @@ def _system_of(row: dict[str, Any]) -> str:
     return row["table_name"].split(".")[1]
 
 
+def run_results(lake: Lake) -> Iterator[dict[str, Any]]:
+    """What each run left about itself, the newest first; a file that cannot be read is left out."""
+    folder = _results_folder(lake)
+    for name in reversed(lake.storage.names(folder)):
+        if not name.endswith(".json"):
+            continue
+        try:
+            yield json.loads(lake.storage.text(f"{folder}/{name}"))
+        except (ValueError, *FILE_ERRORS):
+            # Where files cannot be written whole or not at all, a killed run may leave half of one.
+            continue
+
+
+def _results_folder(lake: Lake) -> str:
+    return f"{lake.root}/{Layer.OPS.value}/run_results"
+
+
+def last_run(lake: Lake) -> dict[str, Any] | None:
+    """The newest run that came to its end, without its steps; None for a new lake.
+
+    ``release_id`` is None where it changed nothing that was released before.
+    """
+    told = ("run_id", "started_at", "seconds", "exit_code", "as_of", "release_id", "systems")
+    newest = next(run_results(lake), None)
+    return {key: newest.get(key) for key in told} if newest else None
+
+
 def status(lake: Lake) -> list[dict[str, Any]]:
-    """One entry per table there is: version, when written, rows, newest day partition."""
+    """One entry per table there is: version, when written, rows, newest day partition.
+
+    ``newest`` is None for a table without days.
+    """
     rows = []
     for table in ALL_TABLES:
         version = lake.version(table)
@@ -105,14 +134,14 @@ def status(lake: Lake) -> list[dict[str, Any]]:
             continue
         commit = lake.commit(table, version)
         day = next((n for n in table.partitioned_by if n.endswith("_date")), None)
-        newest = lake.read(table).agg(F.max(day)).collect()[0][0] if day else None
+        newest = lake.newest_partition(table) if day else None
         rows.append(
             {
                 "table": qualified_name(table),
                 "version": version,
-                "written": commit.written_at if commit else "",
-                "rows": f"{lake.read(table).count():,}",
-                "newest": newest or "",
+                "written": commit.written_at if commit else None,
+                "rows": lake.row_count(table),
+                "newest": str(newest) if newest else None,
             }
         )
     return rows
@@ -130,6 +159,7 @@ def results_json(result: RunResult) -> str:
             "exit_code": result.exit_code,
             "release_id": result.release_id,
             "notices": result.notices,
+            "policy": result.policy,
             "landing": [
                 {
                     "source": f"{load.source.system}/{table_name(load.source)}",

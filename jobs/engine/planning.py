@@ -12,6 +12,7 @@ import hashlib
 import inspect
 import json
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -24,6 +25,11 @@ from jobs.lake.lake import MIB, Lake
 from schemas.contract import Table, qualified_name
 
 SKIP, FOLLOW, ANEW = "skip", "follow", "anew"
+CHANGED = "its settings or its code changed"
+
+# Steps are planned side by side, and CPython 3.11 counts how deep a tree is for all threads
+# together: two at once fail with "AST constructor recursion depth mismatch".
+_PARSING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -148,7 +154,7 @@ class Planner:
         if progress is None or not progress.policy:
             return "what it has consumed is not known"
         if progress.policy != plan.policy:
-            return "its settings or its code changed"
+            return CHANGED
         if progress.as_of > str(self.as_of):
             return f"it was made as of {progress.as_of}, which was never released"
         return ""
@@ -168,7 +174,10 @@ class Planner:
         if now < since or (run is not None and run != progress.input_runs.get(name, run)):
             return f"the log of {name} was replaced"
         what = self.lake.since(table, since, now)
-        return f"what changed in {name} is no longer known" if what is None else what
+        if what is None:
+            return f"what changed in {name} is no longer known"
+        # The rows that went cannot be read in the columns of today.
+        return f"{name} was given another form" if what.is_other_form else what
 
     def _why_not_follow(self, plan: Plan) -> str:
         """Why a table whose inputs changed is made anew; '' where the change is followed."""
@@ -216,8 +225,18 @@ def fingerprint(step: Step, settings: Given) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-@cache
+# Python's parser is not for several threads at once.
+_PARSING = threading.Lock()
+
+
 def code_of(module: str) -> str:
+    """See `_code_of`."""
+    with _PARSING:
+        return _code_of(module)
+
+
+@cache
+def _code_of(module: str) -> str:
     """A hash of a module of transforms and of all that it imports from there.
 
     Comments and docstrings do not count.
@@ -234,7 +253,8 @@ def code_of(module: str) -> str:
 
 
 def _statements(source: str) -> str:
-    tree = ast.parse(source)
+    with _PARSING:
+        tree = ast.parse(source)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_text(body[0]):

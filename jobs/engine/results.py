@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from jobs.engine.audits import Findings
 from jobs.engine.step import Step
@@ -30,7 +31,7 @@ class StepResult:
 
 @dataclass
 class RunResult:
-    """What a run did."""
+    """What a run did, and under which policy (as `remembered` has it)."""
 
     run_id: str
     started_at: datetime
@@ -43,6 +44,7 @@ class RunResult:
     release_id: int | None = None
     seconds: float = 0.0
     notices: list[str] = field(default_factory=list)
+    policy: dict[str, Any] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -13,29 +14,42 @@ from pyspark.errors import PySparkException
 
 from jobs.engine import ops
 from jobs.engine.audits import Findings, audit
-from jobs.engine.planning import ANEW, FOLLOW, SKIP, Plan, Planner, Preference
+from jobs.engine.changed_settings import changed_settings
+from jobs.engine.planning import ANEW, CHANGED, FOLLOW, SKIP, Plan, Planner, Preference
 from jobs.engine.results import RunResult, StepResult
 from jobs.engine.staging import has_due_rows, run_staging
 from jobs.engine.step import Stage, Step, bind
 from jobs.engine.touched import Inputs
-from jobs.errors import SPARK_ERRORS, AuditBlocked, ConstraintBroken, StepFailed, UsageError
+from jobs.errors import (
+    SPARK_ERRORS,
+    STORE_ERRORS,
+    AuditBlocked,
+    ConstraintBroken,
+    StepFailed,
+    UsageError,
+)
 from jobs.lake.commits import Progress
 from jobs.lake.lake import Lake
 from jobs.lake.predicates import days_predicate
 from jobs.lake.regions import OfDays, Rows, Written
 from jobs.landing.ledger import Landing
 from jobs.session import suit_to
-from jobs.settings import Policy, system_settings
-from schemas.catalog import SYSTEMS
+from jobs.settings import Policy, remembered, system_settings
+from schemas.catalog import SYSTEMS, find_tables
 from schemas.contract import Table, qualified_name
 
 Steps = Mapping[str, Sequence[Step]]
 
+# A step whose held frames went with an executor is tried so often in all.
+STEP_TRIES = 3
+UNCHANGED = "The table was not changed."
 # Planning a step keeps one driver thread busy and leaves the others idle.
 STEPS_SIDE_BY_SIDE = 3
 
 
 Report = Callable[[str], None]
+# Takes a sentence for people and, by keyword, what a scheduler wants to know of it.
+Notify = Callable[..., None]
 
 
 def chosen_systems(names: Sequence[str]) -> tuple[str, ...]:
@@ -46,8 +60,49 @@ def chosen_systems(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names) or tuple(SYSTEMS)
 
 
+def tables_to_rebuild(
+    names: Sequence[str], steps: Steps, systems: Sequence[str]
+) -> frozenset[type[Table]]:
+    """The tables that are called so, as `find_tables` has it, in the chosen systems.
+
+    Raises UsageError for a name of none or of several, of a table that no step makes,
+    and of one of another system.
+    """
+    made = {step.output for of in steps.values() for step in of}
+    found = set()
+    for name in names:
+        named = find_tables(name)
+        if not named:
+            raise UsageError(
+                f"there is no table {name!r} to rebuild. --rebuild takes a name as in "
+                "DATA_DICTIONARY.md, for example fct_sessions or web.fct_sessions."
+            )
+        makeable = [table for table in named if table in made]
+        if not makeable:
+            raise UsageError(
+                f"{qualified_name(named[0])} is made of no other table and cannot be rebuilt. Name "
+                "with --rebuild a table of staging or after it; a staging table's quarantine is "
+                "rebuilt with it."
+            )
+        chosen = [table for table in makeable if table.system in systems]
+        if not chosen:
+            raise UsageError(
+                f"{qualified_name(makeable[0])} is not of {', '.join(systems)}. Name "
+                f"{makeable[0].system} among the systems to run, too."
+            )
+        if len(chosen) > 1:
+            several = ", ".join(map(qualified_name, chosen))
+            raise UsageError(f"--rebuild {name} means several tables: {several}. Name one of them.")
+        found.add(chosen[0])
+    return frozenset(found)
+
+
 class Run:
-    """One run over a lake that it alone writes."""
+    """One run over a lake that it alone writes.
+
+    ``rebuild`` names tables that are made anew whatever their inputs say. ``notify``
+    gets each notice before any work begins.
+    """
 
     def __init__(
         self,
@@ -58,18 +113,30 @@ class Run:
         as_of: date,
         full_refresh: bool = False,
         report: Report = lambda text: None,
+        *,
+        rebuild: Collection[type[Table]] = (),
+        notify: Notify = lambda text, **fields: None,
     ) -> None:
         now = datetime.now(UTC)
         self.lake = lake
         self.steps = steps
         self.policy = policy
         self.report = report
+        self.notify = notify
         self.full_refresh = full_refresh
+        # A staging table's step makes its quarantine, too.
+        self.rebuild = frozenset(rebuild) | {
+            step.write.quarantine
+            for of in steps.values()
+            for step in of
+            if step.output in rebuild and isinstance(step.write, Stage)
+        }
         self.result = RunResult(
             run_id=now.strftime("%Y%m%dT%H%M%S%fZ"),
             started_at=now,
             as_of=as_of,
             systems=chosen_systems(systems),
+            policy=remembered(policy),
         )
         self._settings: dict[str, dict[str, Any]] = {}
         self._planners: dict[str, Planner] = {}
@@ -93,11 +160,10 @@ class Run:
     def plans(self) -> list[Plan]:
         """What each step would do on what is in raw now, and those after it then."""
         self.look()
-        return [
-            plan
-            for system in self.result.systems
-            for plan in self._planners[system].chain(self.steps[system], self.settings(system))
-        ]
+        return [plan for system in self.result.systems for plan in self._chain(system)]
+
+    def _chain(self, system: str) -> list[Plan]:
+        return self._planners[system].chain(self.steps[system], self.settings(system))
 
     def look(self) -> None:
         """How the chosen systems' tables stand: as of when, and in which form."""
@@ -108,22 +174,55 @@ class Run:
             module = SYSTEMS[system]
             for raw in module.RAW_TABLES:
                 self.lake.widen(raw)
-            rebuilt: dict[type[Table], str] = {}
+            rebuilt = {table: "rebuild" for table in self.rebuild if table.system == system}
             for table in module.TABLES:
-                why = self.lake.check_contract(table, is_rebuilt=self.full_refresh)
-                why = "full refresh" if self.full_refresh else why
+                if self.full_refresh:
+                    rebuilt[table] = "full refresh"
+                why = self.lake.check_contract(table, is_rebuilt=table in rebuilt)
                 if why:
-                    rebuilt[table] = why
+                    rebuilt.setdefault(table, why)
             engine = self.policy.engine
             preference = Preference(engine.follow, engine.anew_max_mib)
             self._planners[system] = Planner(self.lake, as_of, preference, rebuilt)
+        self._tell_changed_settings()
+
+    def _tell_changed_settings(self) -> None:
+        """Say which settings are others than in the last run, and what is rebuilt for them."""
+        began = [
+            system
+            for system in self.result.systems
+            if any(self.lake.version(step.output) is not None for step in self.steps[system])
+        ]
+        for change in changed_settings(self.lake, self.result.policy, began):
+            tables = [
+                qualified_name(plan.step.output)
+                for system in change.systems
+                for plan in self._chain(system)
+                if plan.reason == CHANGED
+                or (plan.mode == ANEW and plan.step.output in self._planners[system].rebuilt)
+            ]
+            values = ", ".join(
+                f"{key} was {json.dumps(old)} and is {json.dumps(new)}"
+                for key, (old, new) in change.values.items()
+            )
+            self._notice(
+                f"the settings are not those of run {change.since}: {values}. "
+                + (f"To be rebuilt: {', '.join(tables)}." if tables else "No table is rebuilt."),
+                since=change.since,
+                settings={k: {"old": o, "new": n} for k, (o, n) in change.values.items()},
+                tables=tables,
+            )
+
+    def _notice(self, text: str, **fields: Any) -> None:
+        self.result.notices.append(text)
+        self.notify(text, **fields)
 
     def _settled_as_of(self, system: str) -> date:
         """A system's as_of does not go back, or its tables would depend on the order of runs."""
         last = ops.released_as_of(self.lake, system)
         if last is None or last <= self.result.as_of or self.full_refresh:
             return self.result.as_of
-        self.result.notices.append(
+        self._notice(
             f"as_of {self.result.as_of} is before {last}, as of which {system} was released; it "
             f"stays as of {last}. To take it back, rebuild it with --full-refresh."
         )
@@ -201,18 +300,25 @@ class Run:
         self.report(name)
         started = time.monotonic()
         done.rows_in = self._rows_in(plan)
-        try:
-            done.written = self._execute(step, plan, done.audits)
-            done.outcome = "unchanged" if done.written.version is None else "written"
-        except AuditBlocked as error:
-            done.outcome, done.error = "blocked", str(error)
-        except ConstraintBroken as error:
-            done.outcome = "blocked"
-            done.error = f"{name}: {error} in the rows to be written. The table was not changed."
-        except SPARK_ERRORS as error:
-            blocked = _constraint(error)
-            done.outcome = "blocked" if blocked else "failed"
-            done.error = f"{name}: {blocked or _cause(error)}"
+        for tries in range(STEP_TRIES):
+            try:
+                done.written = self._execute(step, plan, done.audits)
+                done.outcome = "unchanged" if done.written.version is None else "written"
+                break
+            except AuditBlocked as error:
+                done.outcome, done.error = "blocked", str(error)
+                break
+            except ConstraintBroken as error:
+                done.outcome = "blocked"
+                done.error = f"{name}: {error} in the rows to be written. {UNCHANGED}"
+                break
+            except STORE_ERRORS as error:
+                if tries + 1 < STEP_TRIES and _lost_executor(error):
+                    continue
+                blocked = _constraint(error)
+                done.outcome = "blocked" if blocked else "failed"
+                done.error = f"{name}: {blocked or _cause(error)}"
+                break
         done.seconds = time.monotonic() - started
         return done
 
@@ -251,6 +357,12 @@ class Run:
         return self.lake.update(output, rows, region, progress)
 
 
+def _lost_executor(error: Exception) -> bool:
+    """Whether frames that a step held went with an executor: it may be tried again."""
+    marks = ("CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND", "Checkpoint block", "ExecutorLostFailure")
+    return any(mark in str(error) for mark in marks)
+
+
 def _constraint(error: Exception) -> str | None:
     """Which constraint a write broke, without the values that Delta would tell."""
     text = str(error)
@@ -261,7 +373,7 @@ def _constraint(error: Exception) -> str | None:
         if mark in text:
             named = text.split(mark, 1)[1].split()[0].rstrip(".,")
             what = f"check {named} fails" if kind == "check" else f"required {named} is NULL"
-            return f"{what} in the rows to be written. The table was not changed."
+            return f"{what} in the rows to be written. {UNCHANGED}"
     return None
 
 
@@ -270,8 +382,9 @@ def _cause(error: Exception) -> str:
     condition = error.getCondition() if isinstance(error, PySparkException) else None
     java = getattr(error, "java_exception", None)
     kind = condition or (java.getClass().getSimpleName() if java else type(error).__name__)
+    who = "Spark" if isinstance(error, SPARK_ERRORS) else "the table's store"
     return (
-        f"Spark failed with {kind}. The table was not changed; the tables before it are good. "
+        f"{who} failed with {kind}. {UNCHANGED[:-1]}; the tables before it are good. "
         "Run again; if it fails again, run with --log-level ERROR to see Spark's own log, which "
         "may quote rows."
     )

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -56,11 +57,12 @@ def run_staging(
         raw = raw.unionByName(_landed_again(due, raw_table), allowMissingColumns=True)
     columns = dict.fromkeys([*step.output.columns, *how.quarantine.columns, "broken"])
     judged = _judged(step, how, raw, raw_table, settings).select(*columns)
+    rows = Rows(judged)
     if not lake.is_large(incoming):
-        judged = lake.hold(judged, near=step.output, incoming=incoming).frame
-    quarantined = _quarantine(lake, how, judged, inputs.is_anew, progress)
-    written = _keep(lake, step, how, judged, inputs.is_anew, progress, incoming)
-    recovered = _take_out(lake, how, judged, due, progress) if due is not None else 0
+        rows = lake.hold(judged, near=step.output, incoming=incoming)
+    quarantined = _quarantine(lake, how, rows, inputs.is_anew, progress)
+    written = _keep(lake, step, how, rows, inputs.is_anew, progress, incoming)
+    recovered = _take_out(lake, how, rows.frame, due, progress) if due is not None else 0
     return replace(written, rows_quarantined=quarantined, rows_recovered=recovered)
 
 
@@ -77,15 +79,30 @@ def _bad(how: Stage, rows: DataFrame) -> DataFrame:
     return rows.groupBy("record_id").agg(first.alias("first")).select("record_id", "first.*")
 
 
-def _quarantine(
-    lake: Lake, how: Stage, judged: DataFrame, is_anew: bool, progress: Progress
-) -> int:
+def _is_sound(judged: Rows) -> bool:
+    """Whether it is known, without asking Spark, that no row breaks a rule."""
+    if judged.arrow is None:
+        return False
+    return not pc.sum(pc.list_value_length(judged.arrow["broken"])).as_py()
+
+
+def _days(judged: Rows, day: str) -> list[date]:
+    """The days on which good rows fall."""
+    if judged.arrow is None:
+        good = judged.frame.where(F.size("broken") == 0)
+        return sorted(row[0] for row in good.select(day).distinct().collect())
+    is_good = pc.equal(pc.list_value_length(judged.arrow["broken"]), 0)
+    return sorted(pc.unique(judged.arrow[day].filter(is_good)).to_pylist())
+
+
+def _quarantine(lake: Lake, how: Stage, judged: Rows, is_anew: bool, progress: Progress) -> int:
     """Bring the broken records to quarantine; how many it did not hold yet."""
     table = how.quarantine
     columns = list(table.columns)
-    broken = judged.where(F.size("broken") > 0).select(*columns)
+    if _is_sound(judged) and (not is_anew or lake.version(table) is None):
+        return 0
+    broken = judged.frame.where(F.size("broken") > 0).select(*columns)
     before = lake.row_count(table)
-    stored = lake.read(table)
     if is_anew:
         rows = lake.hold(_bad(how, broken), near=table, conform=True)
         if lake.version(table) is None:
@@ -99,7 +116,7 @@ def _quarantine(
     if fresh.is_empty:
         return 0
     ids = lake.hold(fresh.frame.select("record_id").distinct(), near=table)
-    known = stored.join(F.broadcast(ids.frame), on="record_id", how="left_semi")
+    known = lake.read(table).join(F.broadcast(ids.frame), on="record_id", how="left_semi")
     first = _bad(how, fresh.frame.unionByName(known.select(*columns)))
     rows = lake.hold(first, near=table, conform=True)
     lake.create(table)
@@ -111,13 +128,13 @@ def _keep(
     lake: Lake,
     step: Step,
     how: Stage,
-    judged: DataFrame,
+    judged: Rows,
     is_anew: bool,
     progress: Progress,
     incoming: int | None,
 ) -> Written:
     """Bring the good rows to staging: one per grain among those of the days they fall on."""
-    table, good = step.output, _good(step, judged)
+    table, good = step.output, _good(step, judged.frame)
     if is_anew:
         kept = how.keep(good).select(*table.columns)
         if lake.is_large(incoming):
@@ -131,7 +148,7 @@ def _keep(
         rows = lake.hold(how.keep(stored.unionByName(good)), near=table, conform=True)
         return lake.update(table, rows, Everything(), progress)
     [day] = table.partitioned_by
-    days = sorted(row[0] for row in good.select(day).distinct().collect())
+    days = _days(judged, day)
     if not days:
         lake.mark(table, progress)
         return Written()

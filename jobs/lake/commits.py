@@ -60,7 +60,10 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit of a table's log: what it said, and the files that it added and removed."""
+    """One commit of a table's log: what it said, and the files that it added and removed.
+
+    ``gives_form`` says that it holds the table's columns, as the one that made it does.
+    """
 
     version: int
     progress: Progress | None
@@ -68,6 +71,7 @@ class Commit:
     added: tuple[DataFile, ...]
     removed: tuple[DataFile, ...]
     written_at: str
+    gives_form: bool = False
 
     @property
     def changed_data(self) -> bool:
@@ -91,12 +95,14 @@ class Commit:
 class Difference:
     """What commits changed together: the files that are new, and those that are no longer there.
 
-    A file that one of them added and a later one removed is in neither.
+    A file that one of them added and a later one removed is in neither. With
+    ``is_other_form`` the files removed may have other columns than the table has now.
     """
 
     added: tuple[DataFile, ...] = ()
     removed: tuple[DataFile, ...] = ()
     rows: int = 0
+    is_other_form: bool = False
 
     @property
     def partitions(self) -> frozenset[str | None]:
@@ -112,8 +118,9 @@ def difference(commits: Iterable[Commit]) -> Difference:
     """What commits, in the order of their versions, changed together."""
     added: dict[str, DataFile] = {}
     removed: dict[str, DataFile] = {}
-    rows = 0
+    rows, is_other_form = 0, False
     for commit in commits:
+        is_other_form |= commit.gives_form and bool(commit.removed)
         for file in commit.removed:
             if added.pop(file.path, None) is None:
                 removed[file.path] = file
@@ -121,16 +128,18 @@ def difference(commits: Iterable[Commit]) -> Difference:
             if removed.pop(file.path, None) is None:
                 added[file.path] = file
         rows += commit.rows
-    return Difference(tuple(added.values()), tuple(removed.values()), rows)
+    return Difference(tuple(added.values()), tuple(removed.values()), rows, is_other_form)
 
 
 def commit_of(version: int, log: str) -> Commit:
     """The commit that the text of one JSON file of the log tells."""
     info: dict[str, Any] = {}
+    gives_form = False
     files: dict[str, list[DataFile]] = {"add": [], "remove": []}
     for line in log.splitlines():
         action = json.loads(line)
         info = action.get("commitInfo", info)
+        gives_form |= "metaData" in action
         for kind, found in files.items():
             entry = action.get(kind)
             if entry and entry.get("dataChange", True):
@@ -144,6 +153,7 @@ def commit_of(version: int, log: str) -> Commit:
         added=tuple(files["add"]),
         removed=tuple(files["remove"]),
         written_at=_utc_text(info.get("timestamp", 0)),
+        gives_form=gives_form,
     )
 
 

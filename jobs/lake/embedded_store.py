@@ -75,7 +75,7 @@ class EmbeddedStore:
             frame = frame.select(*table.columns)
         arrow = frame.toArrow()
         if table is not None:
-            arrow = arrow.cast(_nullable(arrow_schema(table)))
+            arrow = _cast(arrow, _nullable(arrow_schema(table)))
         return Rows(self._frame(arrow), arrow)
 
     # -- writing -----------------------------------------------------------------------
@@ -96,7 +96,9 @@ class EmbeddedStore:
                 "dataChange": True,
                 "extendedFileMetadata": True,
                 "partitionValues": {
-                    k: _partition_text(v) for k, v in (entry["partition"] or {}).items()
+                    # A table without partitions has no such entry.
+                    k: _partition_text(v)
+                    for k, v in (entry.get("partition") or {}).items()
                 },
                 "size": entry["size_bytes"],
             }
@@ -121,7 +123,10 @@ class EmbeddedStore:
         self._commit(path, here.version() + 1, "ADD COLUMNS", mark, [{"metaData": metadata}])
 
     def append(self, table: type[Table], path: str, rows: Rows, mark: str) -> None:
-        self._write(table, path, _arrow(table, rows), mark, mode="append")
+        # A raw table may have columns that its contract has lost: NULL from now on.
+        arrow = _arrow(table, rows)
+        lost = len(DeltaTable(path).schema().fields) > arrow.num_columns
+        self._write(table, path, arrow, mark, mode="append", schema_mode="merge" if lost else None)
 
     def replace(self, table: type[Table], path: str, rows: Rows, mark: str) -> None:
         """Replace all rows, whatever they were."""
@@ -172,7 +177,7 @@ class EmbeddedStore:
             return kept[1]
         stored = DeltaTable(path)
         arrow = stored.to_pyarrow_table(columns=list(table.columns))
-        return self._keep(path, stored.version(), arrow.cast(arrow_schema(table)))
+        return self._keep(path, stored.version(), _cast(arrow, arrow_schema(table)))
 
     def _keep(self, path: str, version: int, arrow: pa.Table) -> Rows:
         rows = Rows(self._frame(arrow), arrow)
@@ -181,11 +186,7 @@ class EmbeddedStore:
         return rows
 
     def _frame(self, arrow: pa.Table) -> DataFrame:
-        arrow = arrow.cast(_nullable(arrow.schema))
-        if not arrow.num_rows:
-            # PySpark fails on an array column without a chunk, which no rows may have.
-            arrow = arrow.schema.empty_table()
-        return self.spark.createDataFrame(arrow)
+        return self.spark.createDataFrame(_cast(arrow, _nullable(arrow.schema)))
 
     def _file(self, table: type[Table], path: str, file: DataFile) -> pa.Table:
         schema = arrow_schema(table)
@@ -195,7 +196,7 @@ class EmbeddedStore:
         for name in table.partitioned_by:
             value = pa.scalar(file.partition, pa.string()).cast(schema.field(name).type)
             columns[name] = pa.repeat(value, found.num_rows)
-        return pa.table({name: columns[name] for name in table.columns}).cast(schema)
+        return _cast(pa.table({name: columns[name] for name in table.columns}), schema)
 
     def _write(
         self,
@@ -205,6 +206,7 @@ class EmbeddedStore:
         mark: str,
         mode: Any,
         predicate: str | None = None,
+        schema_mode: Any = None,
     ) -> None:
         properties = CommitProperties(custom_metadata={"userMetadata": mark})
         try:
@@ -213,6 +215,7 @@ class EmbeddedStore:
                 arrow,
                 mode=mode,
                 predicate=predicate,
+                schema_mode=schema_mode,
                 writer_properties=_WRITER,
                 commit_properties=properties,
             )
@@ -276,6 +279,11 @@ def _arrow_type(kind: T.DataType) -> pa.DataType:
     return _ARROW_TYPES[type(kind)]
 
 
+def _cast(arrow: pa.Table, schema: pa.Schema) -> pa.Table:
+    # Arrow cannot cast a table without any batch.
+    return arrow.cast(schema) if arrow.num_rows else schema.empty_table()
+
+
 def _nullable(schema: pa.Schema) -> pa.Schema:
     return pa.schema([pa.field(f.name, f.type) for f in schema])
 
@@ -290,7 +298,7 @@ def _arrow(table: type[Table], rows: Rows) -> pa.Table:
     for name, column in table.columns.items():
         if column.required and arrow[name].null_count:
             raise ConstraintBroken(f"required {name} is NULL")
-    return arrow.cast(arrow_schema(table))
+    return _cast(arrow, arrow_schema(table))
 
 
 def _outside(region: OfDays | OfKeys, stored: pa.Table) -> pa.Table:
@@ -318,8 +326,10 @@ def _is_of_keys(stored: pa.Table, touched: pa.Table, on: Sequence[str]) -> pa.Ar
         values = touched[on[0]].cast(stored.schema.field(on[0]).type)
         return pc.is_in(stored[on[0]], values.combine_chunks())
     keys = {name: touched[name].cast(stored.schema.field(name).type) for name in on}
-    wanted = pa.table(keys).append_column("found", pa.repeat(True, touched.num_rows))
-    numbered = stored.select(list(on)).append_column("row", pa.array(range(stored.num_rows)))
+    wanted = pa.table(keys).append_column("found", pa.array([True] * touched.num_rows, pa.bool_()))
+    numbered = stored.select(list(on)).append_column(
+        "row", pa.array(range(stored.num_rows), pa.int64())
+    )
     joined = numbered.join(wanted, keys=list(on), join_type="left outer").sort_by("row")
     return pc.fill_null(joined["found"], False)
 

@@ -111,7 +111,19 @@ class Lake:
         """Rows of the table, told by its log alone; 0 where there is none."""
         if self.version(table) is None:
             return 0
-        return self._store(table).row_count(self.path(table))
+        known = self.log.rows_by_partition(self.path(table))
+        if known is None:
+            return self._store(table).row_count(self.path(table))
+        return sum(known.values())
+
+    def newest_partition(self, table: type[Table]) -> Any:
+        """The greatest value of the partition column; None where there is no row or column."""
+        if self.version(table) is None or not table.partitioned_by:
+            return None
+        known = self.log.rows_by_partition(self.path(table))
+        if known is not None:
+            return max((v for v, rows in known.items() if rows and v is not None), default=None)
+        return self.read(table).agg(F.max(table.partitioned_by[0])).collect()[0][0]
 
     def empty(self, table: type[Table]) -> DataFrame:
         # Of Arrow, so that Spark knows that it is empty and plans nothing on it.
@@ -263,9 +275,12 @@ class Lake:
             return None
         told = form.difference_of(table, stored)
         if told and not is_rebuilt:
+            name = qualified_name(table)
+            is_made = table.layer not in (Layer.RAW, Layer.QUARANTINE, Layer.OPS)
+            rebuild = f"--rebuild {name}, or every table with " if is_made else ""
             raise VersionMismatch(
-                f"{qualified_name(table)} in {self.root} is not as its contract says: {told}. "
-                "Rebuild it with --full-refresh, or run the Varve that wrote it."
+                f"{name} in {self.root} is not as its contract says: {told}. Rebuild it with "
+                f"{rebuild}--full-refresh, or run the Varve that wrote it."
             )
         if told:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 from deltalake import DeltaTable
@@ -73,6 +74,27 @@ class Log:
         if self.version(path) is None:
             return 0
         return sum(DeltaTable(path).get_add_actions(flatten=True)["size_bytes"].to_pylist())
+
+    def rows_by_partition(self, path: str) -> dict[Any, int] | None:
+        """Rows by the partition's value, which is None for a table without partitions.
+
+        None where delta-rs does not reach the table, or a file of it does not say how many it has.
+        """
+        if not is_embeddable(path):
+            return None
+        actions = DeltaTable(path).get_add_actions(flatten=True)
+        names = actions.schema.names
+        counts: list[Any] = []
+        if "num_records" in names:
+            counts = list(actions["num_records"].to_pylist())
+        if len(counts) != actions.num_rows or None in counts:
+            return None
+        column = next((name for name in names if name.startswith("partition.")), None)
+        values = actions[column].to_pylist() if column else [None] * len(counts)
+        found: Counter[Any] = Counter()
+        for value, count in zip(values, counts, strict=True):
+            found[value] += count
+        return dict(found)
 
     def metadata(self, path: str) -> dict[str, Any] | None:
         """The newest ``metaData`` action; None where it stands in a checkpoint elsewhere."""

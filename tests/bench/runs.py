@@ -30,6 +30,7 @@ from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
 from jobs.session import build_session
 from jobs.settings import load_policy
+from jobs.systems import STEPS
 from schemas.contract import table_name
 
 
@@ -101,7 +102,7 @@ def main(plan_file: Path) -> None:
             lake = Lake(spark, plan["lake"])
             began = time.time()
             as_of = date.fromisoformat(run["as_of"])
-            result = Run(lake, load_policy(), [plan["system"]], as_of).execute(
+            result = Run(lake, STEPS, load_policy(), [plan["system"]], as_of).execute(
                 Landing(lake, str(landing))
             )
             windows.append((began, time.time()))

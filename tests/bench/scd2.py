@@ -29,6 +29,7 @@ from jobs.errors import SPARK_ERRORS
 from jobs.lake.commits import Progress
 from jobs.lake.form import nullable
 from jobs.lake.lake import Lake
+from jobs.lake.regions import Rows
 from jobs.session import SMALL_LANDING_BYTES, build_session, suit_to
 from jobs.settings import load_policy
 from jobs.systems import STEPS
@@ -82,8 +83,9 @@ class Varve:
         self.lake = Lake(spark, str(folder))
 
     def apply(self, batch: DataFrame) -> int:
-        run = Run(self.lake, load_policy(), ["healthcare"], FIRST_DAY)
-        self.lake.append(StgUsers, batch, Progress())
+        run = Run(self.lake, STEPS, load_policy(), ["healthcare"], FIRST_DAY)
+        self.lake.append(StgUsers, Rows(batch), Progress(), incoming=None)
+        run.look()
         self.began = time.monotonic()
         result = run._run_step(STEP, run._plan(STEP))
         assert not result.error, result.error

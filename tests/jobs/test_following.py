@@ -92,7 +92,7 @@ def test_a_lake_that_nothing_touched_for_long_is_followed(
     age(here.lake, days * DAY)
     aged = Book(lake_of(spark, tmp_path, here.policy), here.policy, here.visits, here.number)
     aged.write(("v1", "c", date(2025, 3, 1)))
-    assert modes(aged.run()) == {"follow"}
+    assert {s.reason for s in aged.run().steps if s.mode != "follow"} == set()
     assert aged.found() == aged.expected()
 
 
@@ -119,12 +119,11 @@ def replace_log(lake: Lake) -> None:
     versions = lake.version(Visits)
     whole = DeltaTable(str(path)).to_pyarrow_table()
     shutil.rmtree(path)
-    other = Book(Lake(lake.spark, lake.root, store="embedded"), policy_of("embedded"))
+    other = Book(Lake(lake.spark, lake.root, store="embedded"), policy_of("embedded"), number=100)
     other.write(*[tuple(row.values()) for row in whole.to_pylist()])
     while other.lake.version(Visits) <= versions:
         other.write((f"w{other.number}", "w", date(2025, 3, 5)))
-    for number in range(other.number):
-        other.write(gone=(f"w{number}",))
+    other.write(gone=tuple(name for name in other.visits if name.startswith("w")))
 
 
 @pytest.mark.parametrize("engine", ["spark", "embedded"])
@@ -144,10 +143,11 @@ def test_what_the_log_cannot_tell_any_more_is_made_anew_and_told(
     here.write(("v1", "a", date(2025, 3, 1)), ("v2", "b", date(2025, 3, 2)))
     here.run()
     here.write(("v1", "c", date(2025, 3, 1)), ("v3", "c", date(2025, 3, 2)))
+    here.write(("v2", "c", date(2025, 3, 2)))
     lose(here.lake)
     fresh = Book(lake_of(spark, tmp_path, here.policy), here.policy, here.visits, here.number)
     plans = fresh.plans()
-    assert len([table for table, (mode, why) in plans.items() if told in why]) == affected
+    assert len([why for _, why in plans.values() if told in why]) == affected, plans
     assert plans[Visitors][0] == "anew"
     fresh.run()
     assert fresh.found() == fresh.expected()

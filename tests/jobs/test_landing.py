@@ -22,7 +22,7 @@ from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing, Load
 from jobs.landing.passed_over import PassedOver
 from jobs.storage import zstd
-from jobs.telling import NAMED, Teller
+from jobs.telling import MOST_SHOWN, Teller
 from schemas import web
 from tests.landing_files import COLUMNS, event, run_web, write_csv
 
@@ -127,10 +127,10 @@ def test_what_is_passed_over_is_named_and_is_no_change(
     [kept] = (tmp_path / "lake/ops/run_results").glob(f"{result.run_id}.json")
     assert len(json.loads(kept.read_text())["passed_over"]) == len(passed)
 
-    many = [PassedOver(f"web/events/{n}.txt", "unknown_ending") for n in range(1000 + NAMED)]
+    many = [PassedOver(f"web/events/{n}.txt", "unknown_ending") for n in range(1000 + MOST_SHOWN)]
     Teller().summary(replace(result, passed_over=many))
     output = capsys.readouterr().out
-    assert output.count("unknown_ending") == NAMED
+    assert output.count("unknown_ending") == MOST_SHOWN
     assert "and 1,000 more" in output
 
 

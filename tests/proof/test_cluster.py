@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 
@@ -107,12 +108,24 @@ def submit(master: str, archive: Path, *arguments: str) -> subprocess.CompletedP
 def test_a_cluster_gives_the_tables_of_a_local_run(
     spark: SparkSession, master: str, tmp_path: Path
 ) -> None:
-    for _ in sample_web.write_landing(
-        tmp_path / "landing", users=200, days=4, start=date(2025, 3, 1), seed=9
-    ):
-        pass
+    everything, landing = tmp_path / "all", tmp_path / "landing"
+    days = list(
+        sample_web.write_landing(everything, users=200, days=4, start=date(2025, 3, 1), seed=9)
+    )
+    for file in days:
+        place = landing / file.path.relative_to(everything)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if file.day < AS_OF:
+            shutil.copy(file.path, place)
+    # The lake begins on one machine, and moves to the cluster with its fourth day.
+    began = Lake(spark, str(tmp_path / "cluster"), store="embedded")
+    run_web(began, landing, AS_OF - timedelta(days=1))
+    shutil.copytree(everything, landing, dirs_exist_ok=True)
+    spark_everywhere = tmp_path / "engine.toml"
+    spark_everywhere.write_text('[engine]\nstore = "spark"\nfollow = "always_follow"\n')
     archive = package(tmp_path / "varve.zip")
     places = ["--landing", str(tmp_path / "landing"), "--lake", str(tmp_path / "cluster")]
+    places += ["--conf", str(spark_everywhere)]
     done = submit(master, archive, *places, "--as-of", str(AS_OF))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     local = Lake(spark, str(tmp_path / "local"))
