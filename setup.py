@@ -33,6 +33,8 @@ setup(
         "pyspark==4.2.0",
         "delta-spark==4.4.0",
         "crawler-user-agents>=1.67,<2",
+        # In Python's own library from 3.14 on.
+        "backports.zstd>=1,<2; python_version < '3.14'",
         "pydantic>=2.10,<3",
         "rich>=14,<16",
         "typer>=0.20,<1",

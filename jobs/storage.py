@@ -8,10 +8,13 @@ through Spark's own file systems, so that credentials are configured once, for S
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import re
 import shutil
+import sys
 import uuid
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +24,14 @@ from pyspark.sql import SparkSession
 
 from jobs.errors import SPARK_ERRORS
 
-FILE_ERRORS = (OSError, EOFError, *SPARK_ERRORS)
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+FILE_ERRORS = (OSError, EOFError, zlib.error, zstd.ZstdError, *SPARK_ERRORS)
+# Endings of what is unpacked as it is read.
+PACKED = (".gz", ".zst")
 
 
 @dataclass(frozen=True)
@@ -103,16 +113,21 @@ class Storage:
             yield File(path, status.getLen(), modified * 1000)
 
     def head(self, path: str, count: int) -> bytes:
-        """The first bytes of a file, unzipped if its name ends in .gz."""
+        """The first bytes of a file, unpacked if its name ends in .gz or .zst.
+
+        Raises one of FILE_ERRORS where it cannot be read or unpacked.
+        """
         local = local_path(path)
         if local is not None:
-            with gzip.open(local) if path.endswith(".gz") else open(local, "rb") as stream:
-                return stream.read(count)
+            with _unpacked(local) as file:
+                return file.read(count)
         system, place = self._open(path)
         stream = system.open(place)
         try:
             if path.endswith(".gz"):
                 stream = self._jvm.java.util.zip.GZIPInputStream(stream)
+            elif path.endswith(".zst"):
+                stream = self._jvm.com.github.luben.zstd.ZstdInputStream(stream)
             return bytes(stream.readNBytes(count))
         finally:
             stream.close()
@@ -207,6 +222,12 @@ class Storage:
             stream.write(bytearray(text.encode("utf-8")))
         finally:
             stream.close()
+
+
+def _unpacked(path: str) -> io.BufferedIOBase:
+    if path.endswith(".gz"):
+        return gzip.open(path)
+    return zstd.open(path) if path.endswith(".zst") else open(path, "rb")
 
 
 def local_path(path: str) -> str | None:

@@ -18,6 +18,7 @@ from jobs.engine.results import RunResult
 from jobs.engine.step import Step
 from jobs.errors import UsageError
 from jobs.landing.formats import LandedFile
+from jobs.landing.passed_over import PassedOver
 from jobs.systems import STEPS
 from schemas.catalog import find_tables
 from schemas.contract import Table, description, qualified_name, table_name
@@ -68,6 +69,7 @@ class Teller:
             return
         for load in result.loads:
             self._load(load)
+        self._passed_over(result.passed_over)
         grid = Grid("table", "what", "rows", "quarantined", "seconds", "why", box=None)
         for step in result.steps:
             if step.outcome == "skipped":
@@ -98,6 +100,14 @@ class Teller:
             self.console.print(f"  {file.name}: {file.fault}", style="yellow", markup=False)
         if load.drift:
             self.console.print(f"  drift: {', '.join(load.drift)}", style="yellow", markup=False)
+
+    def _passed_over(self, passed: Sequence[PassedOver]) -> None:
+        if passed:
+            self.console.print(f"passed over in landing: {len(passed):,}")
+        for each in passed[:MOST_SHOWN]:
+            self.console.print(f"  {each.file}: {each.why}", style="yellow", markup=False)
+        if len(passed) > MOST_SHOWN:
+            self.console.print(f"  … and {len(passed) - MOST_SHOWN:,} more", style="yellow")
 
     def plans(self, plans: Sequence[Plan], waiting: Mapping[str, Sequence[LandedFile]]) -> None:
         for name, files in waiting.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -169,6 +170,7 @@ def results_json(result: RunResult) -> str:
                 }
                 for load in result.loads
             ],
+            "passed_over": [asdict(passed) for passed in result.passed_over],
             "steps": [
                 {
                     "table": qualified_name(s.step.output),

@@ -11,6 +11,7 @@ from jobs.engine.step import Step
 from jobs.errors import AuditBlocked, StepFailed
 from jobs.lake.regions import Written
 from jobs.landing.ledger import Load
+from jobs.landing.passed_over import PassedOver
 
 
 @dataclass
@@ -38,6 +39,7 @@ class RunResult:
     systems: tuple[str, ...]
     as_of_by_system: dict[str, date] = field(default_factory=dict)
     loads: list[Load] = field(default_factory=list)
+    passed_over: list[PassedOver] = field(default_factory=list)
     steps: list[StepResult] = field(default_factory=list)
     release_id: int | None = None
     seconds: float = 0.0

@@ -148,6 +148,7 @@ class Run:
         started = time.monotonic()
         self.look()
         suit_to(self.lake.spark, landing.size_bytes(self.result.systems))
+        self.result.passed_over = landing.passed_over(self.result.systems)
         for system in self.result.systems:
             self._land(landing, system)
         for system in self.result.systems:

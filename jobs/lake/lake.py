@@ -21,10 +21,10 @@ from jobs.errors import VersionMismatch
 from jobs.lake import form
 from jobs.lake.commits import Commit, DataFile, Difference, Progress
 from jobs.lake.embedded_store import EmbeddedStore, arrow_schema
-from jobs.lake.log import Log
+from jobs.lake.log import Log, is_embeddable
 from jobs.lake.regions import Region, Rows, Written, row_hash
 from jobs.lake.spark_store import SparkStore
-from jobs.storage import Storage, local_path
+from jobs.storage import Storage
 from schemas.contract import Layer, Table, qualified_name, table_name
 
 Store = SparkStore | EmbeddedStore
@@ -37,8 +37,9 @@ HELD_MIB = 256
 class Lake:
     """The Delta tables below one folder.
 
-    ``store`` is auto, spark or embedded; by auto, a local table of up to
-    ``embedded_max_mib`` goes through delta-rs, every other through Spark.
+    ``store`` is auto, spark or embedded; by auto, a table of up to ``embedded_max_mib``
+    goes through delta-rs, every other through Spark, as all do where delta-rs does not
+    reach (`is_embeddable`).
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Lake:
         self.storage = Storage(spark)
         self.root = self.storage.absolute(root)
         self.log = Log(self.storage)
-        self.is_local = local_path(self.root) is not None
+        self._is_embeddable = is_embeddable(self.root)
         self._choice = store
         self._embedded_bytes = embedded_max_mib * MIB
         self._spark_store = SparkStore(spark)
@@ -89,8 +90,8 @@ class Lake:
 
     def is_embedded(self, table: type[Table], incoming: int | None = 0) -> bool:
         """Whether the table goes through delta-rs; ``incoming`` bytes are about to come."""
-        if self._choice != "auto" or not self.is_local:
-            return self._choice == "embedded" and self.is_local
+        if self._choice != "auto" or not self._is_embeddable:
+            return self._choice == "embedded" and self._is_embeddable
         size = self.size(table)
         return incoming is not None and size is not None and size + incoming <= self._embedded_bytes
 
@@ -216,13 +217,10 @@ class Lake:
         """Overwrite the whole table, in its contract's form, whatever stands there."""
         self._take_form(table, incoming)
         store, path = self._store(table, incoming), self.path(table)
-        version, mark = self._now(table), self._mark(table, progress)
+        version = self._now(table)
         self.before_commit()
-        store.replace(table, path, rows, mark)
-        if self._now(table) == version:
-            # Nothing replaced by nothing is no commit.
-            store.mark(path, mark, progress.run_id)
-        return self._written(table)
+        store.replace(table, path, rows, self._mark(table, progress))
+        return self._committed(table, store, version, progress)
 
     def update(self, table: type[Table], rows: Rows, region: Region, progress: Progress) -> Written:
         """Bring the region to ``rows``; where nothing differs, a commit says so without rows."""
@@ -241,10 +239,11 @@ class Lake:
     ) -> Written:
         """Add rows to the table, which is made where it is not there."""
         self.create(table, incoming)
-        store = self._store(table, incoming)
+        store, path = self._store(table, incoming), self.path(table)
+        version = self._now(table)
         self.before_commit()
-        store.append(table, self.path(table), rows, self._mark(table, progress))
-        return self._written(table)
+        store.append(table, path, rows, self._mark(table, progress))
+        return self._committed(table, store, version, progress)
 
     def append_values(
         self, table: type[Table], values: Sequence[tuple[Any, ...]], progress: Progress
@@ -344,6 +343,18 @@ class Lake:
             store.create_anew(table, self.path(table), self._mark(table, Progress()))
 
     # -- details ----------------------------------------------------------------------
+
+    def _committed(
+        self, table: type[Table], store: Store, version: int, progress: Progress
+    ) -> Written:
+        """What was written since ``version``.
+
+        A store makes no commit where it has no row to write; what was consumed must be
+        said all the same, and the newest commit's rows are not this one's.
+        """
+        if self._now(table) == version:
+            store.mark(self.path(table), self._mark(table, progress), progress.run_id)
+        return self._written(table)
 
     def _written(self, table: type[Table]) -> Written:
         version = self._now(table)

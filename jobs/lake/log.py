@@ -13,6 +13,13 @@ from jobs.lake.commits import Commit, Difference, Progress, commit_of, differenc
 from jobs.storage import FILE_ERRORS, Storage, local_path
 
 _COMMIT = re.compile(r"^(\d{20})\.json$")
+# What delta-rs cannot have in a path: it takes %41 for A, and panics on some signs.
+_TOO_ODD = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]\\^|\x00-\x1f\x7f]")
+
+
+def is_embeddable(path: str) -> bool:
+    """Whether delta-rs reaches what lies there: on this machine's disk, by a name it can read."""
+    return local_path(path) is not None and not _TOO_ODD.search(path)
 
 
 class Log:
@@ -61,8 +68,8 @@ class Log:
         return difference(known) if len(known) == len(found) else None
 
     def size(self, path: str) -> int | None:
-        """Bytes of the table's files; 0 where there is no table, None where it is not local."""
-        if local_path(path) is None:
+        """Bytes of the table's files; 0 where there is no table, None where delta-rs sees none."""
+        if not is_embeddable(path):
             return None
         if self.version(path) is None:
             return 0
@@ -71,9 +78,9 @@ class Log:
     def rows_by_partition(self, path: str) -> dict[Any, int] | None:
         """Rows by the partition's value, which is None for a table without partitions.
 
-        None where the table is not local, or a file of it does not say how many it has.
+        None where delta-rs does not reach the table, or a file of it does not say how many it has.
         """
-        if local_path(path) is None:
+        if not is_embeddable(path):
             return None
         actions = DeltaTable(path).get_add_actions(flatten=True)
         names = actions.schema.names
@@ -91,7 +98,7 @@ class Log:
 
     def metadata(self, path: str) -> dict[str, Any] | None:
         """The newest ``metaData`` action; None where it stands in a checkpoint elsewhere."""
-        if local_path(path) is not None:
+        if is_embeddable(path):
             stored = DeltaTable(path)
             about = stored.metadata()
             return {

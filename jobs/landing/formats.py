@@ -9,28 +9,26 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from jobs.errors import SPARK_ERRORS
-from jobs.storage import FILE_ERRORS, Storage, escaped, local_path
+from jobs.storage import FILE_ERRORS, PACKED, Storage, escaped, local_path
 from schemas.contract import Source
 
+_TEXTS = {".csv": "csv", ".tsv": "tsv", ".json": "json", ".jsonl": "json"}
 SUFFIXES = {
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".json": "json",
-    ".jsonl": "json",
-    ".json.gz": "json",
-    ".jsonl.gz": "json",
+    **{end + packed: kind for end, kind in _TEXTS.items() for packed in ("", *PACKED)},
     ".parquet": "parquet",
 }
+_SEPARATORS = {"csv": ",", "tsv": "\t"}
 HEAD_BYTES = 1 << 20
 # No record is longer; a longer line, read whole, would take the memory of the
 # process that reads it.
@@ -65,7 +63,7 @@ class LandedFile:
 
 
 def kind_of(name: str) -> str | None:
-    """csv, json or parquet by the name's ending; None for a file that is no data."""
+    """csv, tsv, json or parquet by the name's ending; None for a file that is no data."""
     return next((kind for end, kind in SUFFIXES.items() if name.lower().endswith(end)), None)
 
 
@@ -78,14 +76,23 @@ def inspect(
 ) -> list[LandedFile]:
     """The files with their columns, or with the fault that a look at them shows."""
     looked = [_inspect_one(spark, storage, file) for file in files]
-    keys = _json_columns(spark, root, [f for f in looked if f.kind == "json" and not f.fault])
-    return [_complete(source, replace(f, columns=keys.get(f.name, f.columns))) for f in looked]
+    keys: dict[str, tuple[str, ...] | None] = {}
+    for lot in _lots([f for f in looked if f.kind == "json" and not f.fault]):
+        keys |= _json_columns(spark, root, lot)
+    return [_complete(source, _with_columns(f, keys.get(f.name, f.columns))) for f in looked]
+
+
+def _with_columns(file: LandedFile, columns: tuple[str, ...] | None) -> LandedFile:
+    if columns is None:
+        return replace(file, fault="unreadable_file")
+    return replace(file, columns=columns)
 
 
 def _inspect_one(spark: SparkSession, storage: Storage, file: LandedFile) -> LandedFile:
     if file.kind == "parquet":
         try:
-            schema = spark.read.parquet(escaped(file.path)).schema
+            reader, paths = _reader(spark, [file.path])
+            schema = reader.parquet(*paths).schema
             return replace(file, columns=tuple(schema.names), types=schema.simpleString())
         except SPARK_ERRORS:
             return replace(file, fault="unreadable_file")
@@ -100,36 +107,38 @@ def _inspect_one(spark: SparkSession, storage: Storage, file: LandedFile) -> Lan
     if file.kind == "json":
         is_array = head.lstrip().startswith(b"[")
         return replace(file, fault="json_array_not_lines") if is_array else file
-    columns = _header(head)
+    columns = _header(head, _SEPARATORS[file.kind])
     if not columns or "" in columns or len(set(columns)) < len(columns):
         return replace(file, fault="unreadable_header")
     return replace(file, columns=columns)
 
 
-def _header(head: bytes) -> tuple[str, ...]:
-    """The column names of a CSV file's first line; none where it is not UTF-8."""
+def _header(head: bytes, separator: str) -> tuple[str, ...]:
+    """The column names of a file's first line; none where it is not text in columns."""
     first = head.split(b"\n", 1)[0]
     try:
         text = first.decode("utf-8-sig").strip("\r")
-    except UnicodeDecodeError:
+        names = next(csv.reader(io.StringIO(text), delimiter=separator), [])
+    except (UnicodeDecodeError, csv.Error):
         return ()
-    return tuple(name.strip() for name in next(csv.reader(io.StringIO(text)), []))
+    return tuple(name.strip() for name in names)
 
 
 def _json_columns(
     spark: SparkSession, root: str, files: Sequence[LandedFile]
-) -> dict[str, tuple[str, ...]]:
-    """The keys of each JSON file by its name: it has a column when any of its lines has it."""
-    if not files:
-        return {}
+) -> dict[str, tuple[str, ...] | None]:
+    """The keys of each JSON file by its name; None for one that cannot be read to its end.
+
+    A file has a column when any of its lines has it.
+    """
     keys = F.array_sort(F.array_distinct(F.flatten(F.collect_set(F.map_keys(_FIELDS)))))
-    lines = _json_lines(spark, [escaped(f.path) for f in files])
     try:
+        lines = _json_lines(spark, [f.path for f in files])
         rows = lines.groupBy(_below(root, F.col(_URL))).agg(keys).collect()
         return {name: tuple(names) for name, names in rows}
     except SPARK_ERRORS:
         if len(files) == 1:
-            return {}
+            return {files[0].name: None}
         # One corrupt file fails the job for all: ask them one by one.
         return {k: v for file in files for k, v in _json_columns(spark, root, [file]).items()}
 
@@ -145,9 +154,9 @@ def _complete(source: type[Source], file: LandedFile) -> LandedFile:
 
 
 def _longest_line(file: str) -> int:
-    """The length of the longest line of a local file; 0 where it lies elsewhere or is zipped."""
+    """The length of the longest line of a local file; 0 where it lies elsewhere or is packed."""
     path = local_path(file)
-    if path is None or path.endswith(".gz"):
+    if path is None or path.endswith(PACKED):
         return 0
     longest = current = 0
     with open(path, "rb") as stream:
@@ -157,6 +166,36 @@ def _longest_line(file: str) -> int:
             longest = max(longest, current, *map(len, others))
             current = len(others[-1]) if others else current
     return longest
+
+
+def _lots(files: Sequence[LandedFile]) -> list[list[LandedFile]]:
+    """The files in lots that Spark can read at once.
+
+    Hadoop refuses a pattern with a colon, and one of several paths is a pattern where it
+    holds a sign of one (`_reader`): a file with both goes alone.
+    """
+    by_whether_odd: dict[bool, list[LandedFile]] = {False: [], True: []}
+    for file in files:
+        below = re.sub(r"^[a-z][a-z0-9+.-]*:/", "", file.path)
+        by_whether_odd[":" in below and escaped(below) != below].append(file)
+    lots = [by_whether_odd[False], *([file] for file in by_whether_odd[True])]
+    return [lot for lot in lots if lot]
+
+
+def _reader(spark: SparkSession, paths: Sequence[str]) -> tuple[DataFrameReader, list[str]]:
+    """A reader of files by their names, whatever signs are in them, and the paths to give it."""
+    reader = spark.read.options(
+        **{
+            # The local file system that looks for checksums reads no name with a colon.
+            "fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+            "fs.file.impl.disable.cache": "true",
+        }
+    )
+    if len(paths) > 1:
+        return reader, [escaped(path) for path in paths]
+    # Spark's own switch for a path that is no pattern. It makes of several, where one
+    # looks like a pattern, several times all of them.
+    return reader.option("__globPaths__", "false"), list(paths)
 
 
 def is_readable(spark: SparkSession, source: type[Source], root: str, file: LandedFile) -> bool:
@@ -176,15 +215,20 @@ def read(
     Columns: the source's, as text; unknown_columns, missing_columns,
     malformed_reason, malformed_text, landed_file (below ``root``), landed_line.
     """
-    groups: dict[tuple[str, tuple[str, ...], str], list[str]] = defaultdict(list)
+    groups: dict[tuple[str, tuple[str, ...], str], list[LandedFile]] = defaultdict(list)
     for file in files:
         if not file.fault:
-            groups[file.kind, file.columns, file.types].append(escaped(file.path))
-    readers = {"csv": _read_csv, "json": _read_json, "parquet": _read_parquet}
+            groups[file.kind, file.columns, file.types].append(file)
+    readers: dict[str, Callable[..., _Parsed]] = {
+        **{kind: partial(_read_csv, separator=sign) for kind, sign in _SEPARATORS.items()},
+        "json": _read_json,
+        "parquet": _read_parquet,
+    }
     frames = []
-    for (kind, columns, _), urls in groups.items():
-        frame, values = readers[kind](spark, columns, urls)
-        frames.append(_shaped(source, root, columns, frame, values))
+    for (kind, columns, _), members in groups.items():
+        for lot in _lots(members):
+            frame, values = readers[kind](spark, columns, [f.path for f in lot])
+            frames.append(_shaped(source, root, columns, frame, values))
     faults = [(file.name, file.fault) for file in files if file.fault]
     if faults:
         frames.append(_faults(spark, source, faults))
@@ -194,12 +238,16 @@ def read(
 _Parsed = tuple[DataFrame, dict[str, Column]]
 
 
-def _read_csv(spark: SparkSession, columns: tuple[str, ...], urls: list[str]) -> _Parsed:
+def _read_csv(
+    spark: SparkSession, columns: tuple[str, ...], paths: list[str], separator: str
+) -> _Parsed:
+    reader, urls = _reader(spark, paths)
     names = [*_numbered(columns), _TEXT]
     schema = T.StructType([T.StructField(name, T.StringType()) for name in names])
     frame = (
-        spark.read.schema(schema)
+        reader.schema(schema)
         .option("header", "true")
+        .option("sep", separator)
         # RFC 4180: a quote inside a quoted field is doubled; a backslash is itself.
         .option("quote", '"')
         .option("escape", '"')
@@ -219,17 +267,18 @@ def _numbered(columns: Sequence[str]) -> list[str]:
     return [f"column_{number}" for number in range(len(columns))]
 
 
-def _json_lines(spark: SparkSession, urls: list[str]) -> DataFrame:
+def _json_lines(spark: SparkSession, paths: list[str]) -> DataFrame:
+    reader, urls = _reader(spark, paths)
     parsed = F.from_json("value", "map<string,string>", {"allowSingleQuotes": "false"})
     return (
-        spark.read.text(urls)
+        reader.text(urls)
         .where(F.trim("value") != "")
         .select("value", F.col("_metadata.file_path").alias(_URL), parsed.alias(_FIELDS))
     )
 
 
-def _read_json(spark: SparkSession, columns: tuple[str, ...], urls: list[str]) -> _Parsed:
-    frame = _json_lines(spark, urls).withColumns(
+def _read_json(spark: SparkSession, columns: tuple[str, ...], paths: list[str]) -> _Parsed:
+    frame = _json_lines(spark, paths).withColumns(
         {
             _TEXT: F.when(F.col(_FIELDS).isNull(), F.col("value")),
             _LINE: F.lit(None).cast("bigint"),
@@ -238,21 +287,32 @@ def _read_json(spark: SparkSession, columns: tuple[str, ...], urls: list[str]) -
     return frame, {name: F.element_at(_FIELDS, F.lit(name)) for name in columns}
 
 
-def _read_parquet(spark: SparkSession, columns: tuple[str, ...], urls: list[str]) -> _Parsed:
-    frame = spark.read.parquet(*urls)
-    nested = (T.StructType, T.ArrayType, T.MapType)
+def _read_parquet(spark: SparkSession, columns: tuple[str, ...], paths: list[str]) -> _Parsed:
+    reader, urls = _reader(spark, paths)
+    frame = reader.parquet(*urls)
+    # A landed column may be called so, too.
+    place = frame.metadataColumn("_metadata")
     kinds = {f.name: f.dataType for f in frame.schema.fields}
     numbers = dict(zip(columns, _numbered(columns), strict=True))
     located = frame.select(
         *[_named(name).alias(number) for name, number in numbers.items()],
-        F.col("_metadata.file_path").alias(_URL),
-        F.col("_metadata.row_index").alias(_LINE),
+        place["file_path"].alias(_URL),
+        place["row_index"].alias(_LINE),
         F.lit(None).cast("string").alias(_TEXT),
     )
-    return located, {
-        name: F.to_json(number) if isinstance(kinds[name], nested) else F.col(number).cast("string")
-        for name, number in numbers.items()
-    }
+    return located, {name: _as_text(F.col(n), kinds[name]) for name, n in numbers.items()}
+
+
+def _as_text(value: Column, kind: T.DataType) -> Column:
+    if isinstance(kind, T.StructType | T.ArrayType | T.MapType):
+        return F.to_json(value)
+    text = value.cast("string")
+    if not isinstance(kind, T.FractionalType) or isinstance(kind, T.DecimalType):
+        return text
+    # Many writers make a column of whole numbers a double where one is NULL; an id or an
+    # instant in it is still what it was, and not 1.7E12.
+    is_whole = (F.rint(value) == value) & (F.abs(value) < 2.0**53)
+    return F.when(is_whole, value.cast("bigint").cast("string")).otherwise(text)
 
 
 def _shaped(

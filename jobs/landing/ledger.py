@@ -7,7 +7,7 @@ and the note, the next run makes the note.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,14 +19,16 @@ from jobs.lake.lake import Lake
 from jobs.lake.regions import Rows, Written
 from jobs.landing import formats
 from jobs.landing.formats import LandedFile
+from jobs.landing.passed_over import PassedOver, folders_passed_over, why_passed_over
+from jobs.storage import PACKED, File
 from schemas.catalog import SYSTEMS
 from schemas.contract import Source, Table, table_name
 from schemas.ops import LandedFiles
 
 # Bounds the list of files that one commit has to name.
 FILES_PER_LOAD = 5_000
-# How much larger text is than its gzip, roughly.
-ZIPPED = 8
+# How much larger text is than what it is packed to, roughly.
+PACKED_FACTOR = 8
 
 _Note = tuple[str, str, str, int, int, int]
 
@@ -68,18 +70,36 @@ class Landing:
     def waiting(self, source: type[Source]) -> list[LandedFile]:
         """The files of a source that are not loaded yet, in order of name.
 
-        A file without a byte is not there yet, and one whose name begins with ``_`` or
-        ``.`` is not meant to be read.
+        What is passed over (`why_passed_over`) does not wait.
         """
-        folder = f"{self.root}/{source.system}/{table_name(source)}"
         loaded = self._loaded.get((source.system, table_name(source)), {})
         found = []
-        for file in self.lake.storage.files(folder):
-            name = file.path.removeprefix(f"{self.root}/")
+        for name, file in self._files(source):
             kind = formats.kind_of(name)
-            if kind is not None and file.size and not _is_hidden(file.path, folder):
+            if kind is not None and why_passed_over(name, file.size) is None:
                 found.append(LandedFile(name, file.path, file.size, file.modified_micros, kind))
         return sorted((f for f in found if f.identity not in loaded), key=lambda f: f.name)
+
+    def passed_over(self, systems: Sequence[str]) -> list[PassedOver]:
+        """What stands in landing and is never loaded, in order of name.
+
+        Folders that are no source are named as such, not file by file; what lies in
+        another system's folder is not looked at.
+        """
+        found = folders_passed_over(self.lake.storage, self.root, systems)
+        for system in systems:
+            for raw in SYSTEMS[system].RAW_TABLES:
+                for name, file in self._files(raw.source):
+                    why = why_passed_over(name, file.size)
+                    if why is not None:
+                        found.append(PassedOver(name, why))
+        return sorted(found, key=lambda passed: passed.file)
+
+    def _files(self, source: type[Source]) -> Iterator[tuple[str, File]]:
+        """Each file in a source's folder, at any depth, with its name below landing."""
+        folder = f"{self.root}/{source.system}/{table_name(source)}"
+        for file in self.lake.storage.files(folder):
+            yield file.path.removeprefix(f"{self.root}/"), file
 
     def size_bytes(self, systems: Sequence[str]) -> int:
         """Size of all files of the systems, loaded and waiting, as they landed."""
@@ -184,7 +204,7 @@ class Landing:
             {"loaded_at": F.lit(now.astimezone(UTC)), "load_id": F.lit(load_id).cast("bigint")}
         )
         named = [[f.name, f.size, f.modified_micros, load_id] for f in files]
-        incoming = sum(file.size * (ZIPPED if ".gz" in file.name else 1) for file in files)
+        incoming = sum(f.size * (PACKED_FACTOR if f.name.endswith(PACKED) else 1) for f in files)
         progress = Progress(run_id=run_id, files=named)
         rows = Rows(frame)
         if self.lake.is_embedded(raw, incoming):
@@ -197,11 +217,6 @@ def _micros(instant: datetime) -> int:
         # Spark gives a local time of this process.
         instant = instant.astimezone(UTC)
     return (instant - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
-
-
-def _is_hidden(path: str, folder: str) -> bool:
-    """Whether a part of the path below the folder is one that Spark's listing passes over."""
-    return any(part.startswith(("_", ".")) for part in path.removeprefix(folder).split("/"))
 
 
 def _note(source: type[Source], name: str, size: int, modified: int, load_id: int) -> _Note:
