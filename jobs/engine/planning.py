@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import inspect
 import json
 import sys
 import threading
@@ -17,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
-from types import ModuleType
+from typing import Any
 
 from jobs.engine.step import GIVEN_BY_THE_RUN, Changes, Given, Part, Stage, Step
 from jobs.lake.commits import Difference, Progress
@@ -225,18 +224,12 @@ def fingerprint(step: Step, settings: Given) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-# Python's parser is not for several threads at once.
+# Python 3.11 cannot parse in several threads at once.
 _PARSING = threading.Lock()
 
 
-def code_of(module: str) -> str:
-    """See `_code_of`."""
-    with _PARSING:
-        return _code_of(module)
-
-
 @cache
-def _code_of(module: str) -> str:
+def code_of(module: str) -> str:
     """A hash of a module of transforms and of all that it imports from there.
 
     Comments and docstrings do not count.
@@ -246,32 +239,31 @@ def _code_of(module: str) -> str:
     while waiting:
         name = waiting.pop()
         if name not in texts:
-            loaded = sys.modules[name]
-            texts[name] = _statements(inspect.getsource(loaded))
-            waiting += _imports_of(loaded)
+            # From the loader: to `inspect` an empty file has no source, and one in a zip no file.
+            loader: Any = sys.modules[name].__loader__
+            with _PARSING:
+                tree = ast.parse(loader.get_source(name))
+            waiting += _imports_of(tree)
+            texts[name] = ast.dump(_without_docstrings(tree))
     return hashlib.sha256(json.dumps(sorted(texts.items())).encode()).hexdigest()[:16]
 
 
-def _statements(source: str) -> str:
-    with _PARSING:
-        tree = ast.parse(source)
+def _without_docstrings(tree: ast.AST) -> ast.AST:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_text(body[0]):
             del body[0]
-    return ast.dump(tree)
+    return tree
 
 
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _imports_of(module: ModuleType) -> set[str]:
-    """The modules of transforms that a module takes something from."""
+def _imports_of(tree: ast.AST) -> set[str]:
+    """The modules of transforms that a module imports, or imports something from."""
     found = set()
-    for value in vars(module).values():
-        name = value.__name__ if isinstance(value, ModuleType) else value.__class__.__module__
-        name = getattr(value, "__module__", None) or name
-        if str(name).startswith("transforms.") and name in sys.modules:
-            found.add(str(name))
-    return found - {module.__name__}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in found if name.startswith("transforms.") and name in sys.modules}
