@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
 import json
 import sys
 import threading
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
-from typing import Any
+from types import ModuleType
 
 from jobs.engine.step import GIVEN_BY_THE_RUN, Changes, Given, Part, Stage, Step
 from jobs.lake.commits import Difference, Progress
@@ -239,13 +240,19 @@ def code_of(module: str) -> str:
     while waiting:
         name = waiting.pop()
         if name not in texts:
-            # From the loader: to `inspect` an empty file has no source, and one in a zip no file.
-            loader: Any = sys.modules[name].__loader__
             with _PARSING:
-                tree = ast.parse(loader.get_source(name))
+                tree = ast.parse(_source_of(sys.modules[name]))
             waiting += _imports_of(tree)
             texts[name] = ast.dump(_without_docstrings(tree))
     return hashlib.sha256(json.dumps(sorted(texts.items())).encode()).hexdigest()[:16]
+
+
+def _source_of(module: ModuleType) -> str:
+    try:
+        return inspect.getsource(module)
+    except OSError:
+        # An empty file, such as that of a package.
+        return ""
 
 
 def _without_docstrings(tree: ast.AST) -> ast.AST:

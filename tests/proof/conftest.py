@@ -16,7 +16,7 @@ from jobs.demo import sample_web
 from jobs.lake.lake import Lake
 from jobs.settings import Policy, load_policy
 from schemas.contract import Table
-from tests.landing_files import run_web
+from tests.landing_files import lake_of, policy_of, run_web
 from tests.proof.edge_events import write_edges
 
 START = date(2025, 3, 1)
@@ -71,7 +71,8 @@ def _day_by_day(
     spark: SparkSession, everything: Path, folder: Path, policy: Policy, days_at_once: int
 ) -> Built:
     """The first days in one run, then each day's files as they land."""
-    lake = Lake(spark, str(folder / "lake"))
+    policy = policy_of("embedded", policy)
+    lake = lake_of(spark, folder / "lake", policy)
     files = sorted(file for file in everything.rglob("*") if file.is_file())
     for number in range(days_at_once - 1, DAYS):
         day = START + timedelta(days=number)

@@ -30,7 +30,7 @@ def followed_lake(
 
     Fails where a step of a later run builds its table anew.
     """
-    policy = policy_of("spark")
+    policy = policy_of("embedded")
     lake = lake_of(spark, folder / "lake", policy)
     for number in range(at_once, days + 1):
         day = start + timedelta(days=number - 1)

@@ -61,13 +61,10 @@ def between(table: str) -> tuple[str, Callable[[Path], Condition]]:
 # run of Spark's can be met.
 POINTS = [
     ("web", "embedded", *committed("raw/web/events")),
-    ("web", "spark", *committed("staging/web/stg_events")),
     ("web", "embedded", *committed("staging/web/stg_events")),
     ("web", "spark", *between("core/web/fct_session_events")),
     ("web", "embedded", *committed("core/web/fct_session_events")),
-    ("web", "spark", *between("core/web/dim_users")),
     ("web", "embedded", *committed("mart/web/web_funnel_daily")),
-    ("healthcare", "spark", *between("core/healthcare/dim_user")),
     ("healthcare", "embedded", *committed("core/healthcare/user_identity_map")),
     ("healthcare", "spark", *between("core/healthcare/fact_appointment")),
     ("social", "spark", *between("mart/social/user_churn_stats")),
