@@ -32,6 +32,8 @@ setup(
         # The Python packages and the jar named in conf/ are one set: raise them together.
         "pyspark==4.2.0",
         "delta-spark==4.4.0",
+        "deltalake>=1.6,<2",
+        "pyarrow>=22,<27",
         "crawler-user-agents>=1.67,<2",
         # In Python's own library from 3.14 on.
         "backports.zstd>=1,<2; python_version < '3.14'",
@@ -42,7 +44,6 @@ setup(
     extras_require={
         "dev": [
             "chispa>=0.12,<1",
-            "deltalake>=1.6,<2",
             "duckdb>=1.4,<3",
             "hypothesis>=6.100,<7",
             # Only to be measured against.
@@ -57,7 +58,6 @@ setup(
             "pandas>=2.2,<3",
             "polars>=2,<3",
             "psutil>=7,<8",
-            "pyarrow>=22,<27",
             "pytest>=9,<10",
             "ruff>=0.17,<0.18",
         ]

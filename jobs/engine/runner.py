@@ -10,10 +10,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from pyspark.errors import PySparkException
-
 from jobs.engine import ops
 from jobs.engine.audits import Findings, audit
+from jobs.engine.causes import UNCHANGED, broken_constraint, cause, lost_executor
 from jobs.engine.changed_settings import changed_settings
 from jobs.engine.planning import ANEW, CHANGED, FOLLOW, SKIP, Plan, Planner, Preference
 from jobs.engine.results import RunResult, StepResult
@@ -21,7 +20,6 @@ from jobs.engine.staging import has_due_rows, run_staging
 from jobs.engine.step import Stage, Step, bind
 from jobs.engine.touched import Inputs
 from jobs.errors import (
-    SPARK_ERRORS,
     STORE_ERRORS,
     AuditBlocked,
     ConstraintBroken,
@@ -36,13 +34,12 @@ from jobs.landing.ledger import Landing
 from jobs.session import suit_to
 from jobs.settings import Policy, remembered, system_settings
 from schemas.catalog import SYSTEMS, find_tables
-from schemas.contract import Table, qualified_name
+from schemas.contract import Layer, Table, qualified_name
 
 Steps = Mapping[str, Sequence[Step]]
 
 # A step whose held frames went with an executor is tried so often in all.
 STEP_TRIES = 3
-UNCHANGED = "The table was not changed."
 # Planning a step keeps one driver thread busy and leaves the others idle.
 STEPS_SIDE_BY_SIDE = 3
 
@@ -159,28 +156,37 @@ class Run:
 
     def plans(self) -> list[Plan]:
         """What each step would do on what is in raw now, and those after it then."""
-        self.look()
+        self.look(mends=False)
         return [plan for system in self.result.systems for plan in self._chain(system)]
 
     def _chain(self, system: str) -> list[Plan]:
         return self._planners[system].chain(self.steps[system], self.settings(system))
 
-    def look(self) -> None:
-        """How the chosen systems' tables stand: as of when, and in which form."""
+    def look(self, mends: bool = True) -> None:
+        """How the chosen systems' tables stand: as of when, and in which form.
+
+        With ``mends`` they get what their contracts say besides columns.
+        """
         for system in self.result.systems:
             as_of = self._settled_as_of(system)
             self.result.as_of_by_system[system] = as_of
             self._settings[system] = system_settings(self.policy, system, as_of)
             module = SYSTEMS[system]
-            for raw in module.RAW_TABLES:
+            for raw in module.RAW_TABLES if mends else ():
                 self.lake.widen(raw)
             rebuilt = {table: "rebuild" for table in self.rebuild if table.system == system}
             for table in module.TABLES:
                 if self.full_refresh:
                     rebuilt[table] = "full refresh"
-                why = self.lake.check_contract(table, is_rebuilt=table in rebuilt)
+                if table.layer is Layer.RAW and not mends:
+                    continue
+                why = self.lake.check_contract(table, is_rebuilt=table in rebuilt, mends=mends)
                 if why:
                     rebuilt.setdefault(table, why)
+            for step in self.steps[system]:
+                # A quarantine is made anew with its staging table, and by it.
+                if isinstance(step.write, Stage) and step.write.quarantine in rebuilt:
+                    rebuilt.setdefault(step.output, rebuilt[step.write.quarantine])
             engine = self.policy.engine
             preference = Preference(engine.follow, engine.anew_max_mib)
             self._planners[system] = Planner(self.lake, as_of, preference, rebuilt)
@@ -313,11 +319,11 @@ class Run:
                 done.error = f"{name}: {error} in the rows to be written. {UNCHANGED}"
                 break
             except STORE_ERRORS as error:
-                if tries + 1 < STEP_TRIES and _lost_executor(error):
+                if tries + 1 < STEP_TRIES and lost_executor(error):
                     continue
-                blocked = _constraint(error)
+                blocked = broken_constraint(error)
                 done.outcome = "blocked" if blocked else "failed"
-                done.error = f"{name}: {blocked or _cause(error)}"
+                done.error = f"{name}: {blocked or cause(error)}"
                 break
         done.seconds = time.monotonic() - started
         return done
@@ -355,43 +361,3 @@ class Run:
         if plan.mode == ANEW and self.lake.version(output) is None:
             return self.lake.replace(output, rows, progress, incoming)
         return self.lake.update(output, rows, region, progress)
-
-
-def _lost_executor(error: Exception) -> bool:
-    """Whether frames that a step held went with an executor: it may be tried again."""
-    marks = ("CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND", "Checkpoint block", "ExecutorLostFailure")
-    return any(mark in str(error) for mark in marks)
-
-
-def _constraint(error: Exception) -> str | None:
-    """Which constraint a write broke, without the values that Delta would tell."""
-    text = str(error)
-    for mark, kind in (
-        ("DELTA_VIOLATE_CONSTRAINT_WITH_VALUES] CHECK constraint ", "check"),
-        ("DELTA_NOT_NULL_CONSTRAINT_VIOLATED] NOT NULL constraint violated for column: ", "column"),
-    ):
-        if mark in text:
-            named = text.split(mark, 1)[1].split()[0].rstrip(".,")
-            what = f"check {named} fails" if kind == "check" else f"required {named} is NULL"
-            return f"{what} in the rows to be written. {UNCHANGED}"
-    return None
-
-
-def _cause(error: Exception) -> str:
-    """The kind of an engine error. Its text may quote rows, and so is not told."""
-    condition = error.getCondition() if isinstance(error, PySparkException) else None
-    java = getattr(error, "java_exception", None)
-    kind = condition or (java.getClass().getSimpleName() if java else type(error).__name__)
-    if kind.startswith("NUMERIC_VALUE_OUT_OF_RANGE"):
-        return (
-            f"Spark failed with {kind}: a total of money is more than its column can hold. "
-            f"{UNCHANGED} Set largest_amount (see "
-            "conf/policy.toml) below the amounts that cannot be, and run again: their records "
-            "go to quarantine."
-        )
-    who = "Spark" if isinstance(error, SPARK_ERRORS) else "the table's store"
-    return (
-        f"{who} failed with {kind}. {UNCHANGED[:-1]}; the tables before it are good. "
-        "Run again; if it fails again, run with --log-level ERROR to see Spark's own log, which "
-        "may quote rows."
-    )

@@ -22,7 +22,7 @@ from jobs.lake import form
 from jobs.lake.commits import Commit, DataFile, Difference, Progress
 from jobs.lake.embedded_store import EmbeddedStore, arrow_schema
 from jobs.lake.log import Log, is_embeddable
-from jobs.lake.regions import Region, Rows, Written, row_hash
+from jobs.lake.regions import Everything, Region, Rows, Written, row_hash
 from jobs.lake.spark_store import SparkStore
 from jobs.storage import Storage
 from schemas.contract import Layer, Table, qualified_name, table_name
@@ -224,7 +224,10 @@ class Lake:
 
     def update(self, table: type[Table], rows: Rows, region: Region, progress: Progress) -> Written:
         """Bring the region to ``rows``; where nothing differs, a commit says so without rows."""
-        self._take_form(table)
+        if isinstance(region, Everything):
+            self._take_form(table)
+        else:
+            self.create(table)
         store, path, mark = self._store(table), self.path(table), self._mark(table, progress)
         version = self._now(table)
         self.before_commit()
@@ -262,13 +265,16 @@ class Lake:
 
     # -- contracts ------------------------------------------------------------------
 
-    def check_contract(self, table: type[Table], is_rebuilt: bool = False) -> str | None:
+    def check_contract(
+        self, table: type[Table], is_rebuilt: bool = False, mends: bool = True
+    ) -> str | None:
         """Bring what a contract says besides columns to the stored table, where that can be.
 
         Returns why the table must be made anew for the rest (a CHECK or a NOT NULL that
         its rows were not held to), else None. Raises VersionMismatch where its columns
         or partitions are others, or a newer Varve wrote it. One that is to be rebuilt
-        may differ. Raw and ops tables are never made anew: they gain columns.
+        may differ. Raw and ops tables are never made anew: they gain columns. Without
+        ``mends`` it only looks.
         """
         stored = self._unchecked_form(table)
         if stored is None:
@@ -289,7 +295,7 @@ class Lake:
             return None
         if form.promises(stored) != form.promises(wanted):
             return "its constraints changed"
-        if stored != wanted:
+        if stored != wanted and mends:
             progress = self.progress(table) or Progress()
             self.before_commit()
             mark = self._mark(table, progress)
