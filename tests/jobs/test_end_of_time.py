@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.engine.runner import _cause
+from jobs.engine.causes import cause
 from jobs.engine.staging import IN_FUTURE, _judged
 from jobs.engine.step import Stage
 from jobs.lake.form import nullable
@@ -58,4 +58,4 @@ def test_a_total_that_its_column_cannot_hold_says_which_setting_helps(
     too_much = spark.sql("SELECT CAST(CAST(1e16 AS DECIMAL(28,2)) AS DECIMAL(18,2)) AS total")
     with pytest.raises(Exception, match="NUMERIC_VALUE_OUT_OF_RANGE") as raised:
         too_much.collect()
-    assert "largest_amount" in _cause(raised.value)
+    assert "largest_amount" in cause(raised.value)
