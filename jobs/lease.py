@@ -54,7 +54,7 @@ class Lease:
                     break
                 self.storage.delete(self.path)
         for name in self.storage.names(self.folder):
-            if _number(name) <= number:
+            if 0 < _number(name) <= number:
                 self.storage.delete(f"{self.folder}/{name}")
         self._renewal.start()
         return self

@@ -1,0 +1,81 @@
+"""One run holds a lake: of two processes that find one dead lease at one instant, one takes it."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import shutil
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.errors import LeaseHeld
+from jobs.lease import Lease
+from jobs.storage import Storage
+
+ROUNDS, TRIERS = 100, 2
+# Local paths never ask Spark.
+STORAGE = Storage(None)  # type: ignore[arg-type]
+
+
+def try_to_hold(root: str, barrier: Barrier, told: Any) -> None:
+    """At each round try for the lease; who has it keeps it until all have tried."""
+    for number in range(ROUNDS):
+        barrier.wait()
+        lease = Lease(STORAGE, root)
+        try:
+            lease.__enter__()
+        except LeaseHeld:
+            told.put((number, False))
+            barrier.wait()
+        else:
+            told.put((number, True))
+            barrier.wait()
+            lease.check()
+            lease.__exit__()
+        barrier.wait()
+
+
+def leave_dead_lease(root: Path) -> None:
+    shutil.rmtree(root / "ops", ignore_errors=True)
+    folder = root / "ops/leases"
+    folder.mkdir(parents=True)
+    gone = {"token": "gone", "host": "elsewhere", "pid": 1, "since": "long ago", "renewed": 0}
+    (folder / "00000007.json").write_text(json.dumps(gone))
+
+
+def test_of_two_that_find_a_dead_lease_one_holds_it(tmp_path: Path) -> None:
+    """Case 61, a hundred times."""
+    context = multiprocessing.get_context("spawn")
+    barrier, told = context.Barrier(TRIERS + 1), context.Queue()
+    triers = [
+        context.Process(target=try_to_hold, args=(str(tmp_path), barrier, told), daemon=True)
+        for _ in range(TRIERS)
+    ]
+    for trier in triers:
+        trier.start()
+    for number in range(ROUNDS):
+        leave_dead_lease(tmp_path)
+        barrier.wait()
+        found = [told.get(timeout=60) for _ in range(TRIERS)]
+        assert sorted(found) == [(number, False), (number, True)]
+        barrier.wait()
+        barrier.wait()
+    for trier in triers:
+        trier.join()
+    assert not list((tmp_path / "ops/leases").iterdir())
+
+
+def test_a_holder_that_lost_its_lease_stops_before_its_next_commit(tmp_path: Path) -> None:
+    with Lease(STORAGE, str(tmp_path)) as slow:
+        slow.check()
+        record = json.loads(Path(slow.path).read_text())
+        # Of another boot or container a process id says nothing, and its renewal is long ago.
+        Path(slow.path).write_text(json.dumps({**record, "processes": "another", "renewed": 0}))
+        with Lease(STORAGE, str(tmp_path)) as quick:
+            quick.check()
+            with pytest.raises(LeaseHeld, match="another run took over"):
+                slow.check()
+        assert quick.token != slow.token
