@@ -24,10 +24,11 @@ demo: install ## Make sample files, run the daily job over them, tell what was b
 test: install ## Run the tests
 	$(BIN)/python -m pytest
 
-proof: install ## Run the slower proofs: convergence, kill, oracle, cluster
+proof: install ## Run the slower proofs: convergence, kill, oracle, fuzz, cluster
 	$(BIN)/python -m pytest -m proof
 
-bench: install ## Measure builds against DuckDB, early and late days, histories (two hours)
+bench: install ## Measure small lakes, builds against DuckDB, early and late days (two hours)
+	$(BIN)/python -m tests.bench.small
 	$(BIN)/python -m tests.bench.web
 	$(BIN)/python -m tests.bench.social
 	$(BIN)/python -m tests.bench.scd2
