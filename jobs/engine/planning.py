@@ -106,6 +106,12 @@ class Planner:
         reasons = [qualified_name(table) for table in differences]
         if before != self.as_of:
             reasons.insert(0, f"as_of was {before}")
+        if (
+            not reasons
+            and isinstance(step.write, Stage)
+            and has_due_rows(self.lake, step, self.as_of)
+        ):
+            return replace(plan, mode=FOLLOW, reason="records from the future come due")
         if not reasons:
             return replace(plan, mode=SKIP, reason="nothing new")
         plan = replace(
@@ -202,6 +208,18 @@ class Planner:
         if self.preference.follow != "auto":
             return self.preference.follow == "always_anew"
         return size is not None and size <= self.preference.anew_max_mib * MIB
+
+
+def has_due_rows(lake: Lake, step: Step, as_of: date) -> bool:
+    """Whether quarantine holds a row from the future that is due.
+
+    That staging's newest commit is as of this day says nothing: a run killed after it
+    has not taken out what it let in.
+    """
+    how = step.write
+    assert isinstance(how, Stage)
+    first = lake.least(how.quarantine, "due_date") if how.instant else None
+    return first is not None and first <= as_of
 
 
 def _needs_rows(step: Step, table: type[Table]) -> bool:

@@ -16,7 +16,7 @@ from jobs.engine.causes import UNCHANGED, broken_constraint, cause, lost_executo
 from jobs.engine.changed_settings import changed_settings
 from jobs.engine.planning import ANEW, CHANGED, FOLLOW, SKIP, Plan, Planner, Preference
 from jobs.engine.results import RunResult, StepResult
-from jobs.engine.staging import has_due_rows, run_staging
+from jobs.engine.staging import run_staging
 from jobs.engine.step import Stage, Step, bind
 from jobs.engine.touched import Inputs
 from jobs.errors import (
@@ -291,12 +291,8 @@ class Run:
         return self._settings[system]
 
     def _plan(self, step: Step) -> Plan:
-        settings = self.settings(step.output.system)
-        plan = self._planners[step.output.system].plan(step, settings)
-        is_staging = isinstance(step.write, Stage)
-        if plan.mode == SKIP and is_staging and has_due_rows(self.lake, step, settings["as_of"]):
-            return replace(plan, mode=FOLLOW, reason="records from the future come due")
-        return plan
+        system = step.output.system
+        return self._planners[system].plan(step, self.settings(system))
 
     def _run_step(self, step: Step, plan: Plan) -> StepResult:
         name = qualified_name(step.output)

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.engine.planning import has_due_rows
 from jobs.engine.step import Stage, Step, bind
 from jobs.engine.touched import Inputs
 from jobs.lake.commits import Progress
@@ -28,18 +29,6 @@ from schemas.contract import Table, struct_type
 IN_FUTURE = "in_future"
 # Which load brought a row, and when, is no part of what landed.
 _NOT_LANDED = ("loaded_at", "load_id", "landed_line")
-
-
-def has_due_rows(lake: Lake, step: Step, as_of: date) -> bool:
-    """Whether quarantine holds a row from the future that is due.
-
-    That staging's newest commit is as of this day says nothing: a run killed after it
-    has not taken out what it let in.
-    """
-    how = step.write
-    assert isinstance(how, Stage)
-    first = lake.least(how.quarantine, "due_date") if how.instant else None
-    return first is not None and first <= as_of
 
 
 def run_staging(
