@@ -135,7 +135,10 @@ def test_no_personal_value_is_told_nor_kept_in_a_log(bookings: Bookings) -> None
 @pytest.mark.parametrize("store", ["spark", "embedded"])
 @pytest.mark.parametrize(
     ("changed", "told"),
-    [({}, "check begins_before_it_ends fails"), ({"user_sk": None}, "required user_sk is NULL")],
+    [
+        ({}, "check begins_before_it_ends fails"),
+        ({"user_sk": None, "valid_to": None}, "required user_sk is NULL"),
+    ],
 )
 def test_a_constraint_that_fails_is_told_without_the_row(
     own: Bookings, store: str, changed: dict, told: str
