@@ -74,10 +74,6 @@ class Commit:
     gives_form: bool = False
 
     @property
-    def changed_data(self) -> bool:
-        return bool(self.added or self.removed)
-
-    @property
     def rows(self) -> int:
         """Rows written; of a MERGE, without those that were only copied."""
         if "numTargetRowsInserted" in self.metrics:
