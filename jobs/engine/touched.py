@@ -43,10 +43,11 @@ class Inputs:
     @cached_property
     def given(self) -> dict[str, Any]:
         """The settings, and what the run knows besides."""
-        follows_keys = not self.is_anew and isinstance(self.region, OfKeys)
+        region = None if self.is_anew else self.region
         return {
             **self.settings,
-            "touched": self.touched_keys.frame if follows_keys else None,
+            "touched": self.touched_keys.frame if isinstance(region, OfKeys) else None,
+            "touched_days": list(region.days) if isinstance(region, OfDays) else None,
             "first_touched_day": None if self.is_anew else self.first_touched_day,
         }
 
@@ -249,4 +250,6 @@ class Inputs:
                 frames.append(self.changes(read.table))
             else:
                 frames.append(self.lake.read(read.table or self.step.output))
-        return also.touched(*frames, **bind(also.touched, self.settings))
+        as_of = self.settings["as_of"]
+        given = {**self.settings, "as_of_before": self.plan.as_of_before or as_of}
+        return also.touched(*frames, **bind(also.touched, given))
