@@ -40,7 +40,6 @@ _FX_IMPACT = Column(
 _VALID_FROM = Column(TIMESTAMP, "Since when, inclusive.", required=True)
 _VALID_TO = Column(TIMESTAMP, "Until when, exclusive; NULL: still.")
 _IS_CURRENT = Column(BOOLEAN, "The version that is valid now.", required=True)
-_MONTH = Column(DATE, "First day of the month.", required=True)
 _PROVISIONAL = Column(BOOLEAN, "The month ends after as_of.", required=True)
 
 
@@ -51,11 +50,6 @@ class _Intermediate(Table):
 
 class _Core(Table):
     layer = Layer.CORE
-    system = SYSTEM
-
-
-class _Mart(Table):
-    layer = Layer.MART
     system = SYSTEM
 
 
@@ -232,7 +226,7 @@ class CustomersHistory(_Core):
     checks = (Check("begins_before_it_ends", "coalesce(valid_from < valid_to, true)"),)
 
 
-class _Amounts(Table):
+class Amounts(Table):
     opening_mrr = Column(MONEY, "mrr at the close before, or 0.", required=True)
     fx_impact = Column(MONEY, "The opening's items at this period's rates, less it.", required=True)
     new_mrr = Column(MONEY, "Of who never closed above 0 before.", required=True)
@@ -245,14 +239,14 @@ class _Amounts(Table):
     closing_mrr = Column(MONEY, "mrr at the close.", required=True)
 
 
-_ADDS_UP = Check(
+ADDS_UP = Check(
     "adds_up",
     "opening_mrr + fx_impact + new_mrr + reactivation_mrr + resumed_mrr + expansion_mrr "
     "- contraction_mrr - churn_mrr - paused_mrr = closing_mrr",
 )
 
 
-class MrrMovements(_Amounts):
+class MrrMovements(Amounts):
     """One row per period (day or month), its start and customer whose MRR moved."""
 
     layer = Layer.CORE
@@ -264,7 +258,7 @@ class MrrMovements(_Amounts):
     movement = Column(STRING, "The one kind that moved; NULL where only rates did.")
     is_provisional = _PROVISIONAL
     grain = ("period", "period_start", "customer_id")
-    checks = (_ADDS_UP,)
+    checks = (ADDS_UP,)
 
 
 class SourceMatch(_Core):

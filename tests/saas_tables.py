@@ -42,7 +42,12 @@ class Made:
         """How many rows fail each of the audits of a table's step."""
         step = self.steps[table]
         frames = [self._read(read) for read in step.reads]
-        return {a.name: a.failures(self.frame(table), *frames).count() for a in step.audits}
+        return {
+            a.name: a.failures(
+                self.frame(table), *frames, **bind(a.failures, self.settings)
+            ).count()
+            for a in step.audits
+        }
 
     def _held(self, frame: DataFrame) -> DataFrame:
         return self.spark.createDataFrame(frame.toArrow(), frame.schema)

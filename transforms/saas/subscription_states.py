@@ -111,7 +111,8 @@ def subscription_pieces(
             "stripe_customer_id",
             "trial_end",
             "canceled_at",
-            "max(CASE WHEN is_latest THEN ended_at END) OVER (PARTITION BY subscription_id) AS end_at",
+            "max(CASE WHEN is_latest THEN ended_at END) OVER (PARTITION BY subscription_id) "
+            "AS end_at",
             f"explode(array({', '.join(both)})) AS part",
         )
         .selectExpr("*", "part.*")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import reduce
+from functools import partial, reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -26,6 +26,10 @@ from transforms.techniques.sql_text import with_columns
 from transforms.techniques.versions import before, day_of, start_of
 
 _MONEY = "DECIMAL(18,2)"
+TOLD_BY_HISTORY = (
+    *("stripe_customer_id", "status", "is_paused", "cancel_at_period_end", "plan", "quantity"),
+    "currency",
+)
 _HEAD = (
     "min_by(struct(product_id, currency), struct(-list_mrr_native, product_id IS NULL, product_id, "
     "currency)) FILTER (WHERE currency IS NOT NULL)"
@@ -179,14 +183,14 @@ def _of_versions(
     zone: str,
 ) -> DataFrame:
     """subscription_id of versions that came, went or come of age, and of their items'."""
-    due = {"before_day": as_of_before, "as_of": as_of, "zone": zone}
-    due_items = come_due(items, "version_at", **due)
+    due = partial(come_due, before_day=as_of_before, as_of=as_of, zone=zone)
+    due_items = due(items, "version_at")
     item_ids = item_changes.select("item_id").union(due_items.select("item_id")).distinct()
     of_items = items.join(F.broadcast(item_ids), on="item_id", how="left_semi")
     key = "subscription_id"
     found = [
         subscription_changes.select(key),
-        come_due(subscriptions, "version_at", **due).select(key),
+        due(subscriptions, "version_at").select(key),
         item_changes.select(key),
         of_items.select(key),
     ]
@@ -195,12 +199,14 @@ def _of_versions(
 
 def subscriptions_daily(
     subscription_spans: DataFrame,
+    items_daily: DataFrame,
+    history: DataFrame,
     *,
     as_of: date,
     touched_days: Sequence[date] | None,
     mrr_policy: str,
 ) -> DataFrame:
-    """See `SubscriptionsDaily`."""
+    """See `SubscriptionsDaily`; its items' days and its history are what it must agree with."""
     told = subscription_spans.where("is_live OR is_first_after").withColumn(
         "to_date", F.expr("CASE WHEN is_live THEN to_date ELSE date_add(from_date, 1) END")
     )
@@ -329,25 +335,23 @@ def subscriptions_of_history(
     ``as_of_before`` and ``as_of`` are among them.
     """
     key = "subscription_id"
-    due = {"before_day": as_of_before, "as_of": as_of, "zone": reporting_time_zone}
+    due = partial(come_due, before_day=as_of_before, as_of=as_of, zone=reporting_time_zone)
 
-    price_ids = price_changes.select("price_id").union(
-        come_due(prices, "version_at", **due).select("price_id")
-    )
+    price_ids = price_changes.select("price_id").union(due(prices, "version_at").select("price_id"))
     of_prices = items.join(F.broadcast(price_ids.distinct()), on="price_id", how="left_semi")
     ends = ("version_at", "created_at", "deleted_at", "current_period_end")
-    due_items = come_due(items, *ends, **due)
+    due_items = due(items, *ends)
     item_ids = (
         item_changes.select("item_id")
         .union(due_items.select("item_id"))
         .union(of_prices.select("item_id"))
     )
     of_items = items.join(F.broadcast(item_ids.distinct()), on="item_id", how="left_semi")
-    ends = ("version_at", "created_at", "ended_at", "canceled_at", "current_period_end")
+    over = ("version_at", "created_at", "ended_at", "canceled_at", "current_period_end")
     found = [
         subscription_changes.select(key),
         item_changes.select(key),
         of_items.select(key),
-        come_due(subscriptions, *ends, **due).select(key),
+        due(subscriptions, *over).select(key),
     ]
     return reduce(DataFrame.union, found).where("subscription_id IS NOT NULL").distinct()
