@@ -23,6 +23,7 @@ setup(
         "schemas",
         "transforms",
         "transforms.healthcare",
+        "transforms.saas",
         "transforms.social",
         "transforms.techniques",
         "transforms.web",

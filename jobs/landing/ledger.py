@@ -18,6 +18,7 @@ from jobs.lake.commits import Progress
 from jobs.lake.lake import Lake
 from jobs.lake.regions import Rows, Written
 from jobs.landing import formats
+from jobs.landing.column_names import columns_served
 from jobs.landing.formats import LandedFile
 from jobs.landing.passed_over import PassedOver, folders_passed_over, why_passed_over
 from jobs.storage import PACKED, File
@@ -229,8 +230,9 @@ def _drift(source: type[Source], files: Sequence[LandedFile]) -> tuple[str, ...]
     for file in files:
         if file.fault:
             continue
-        present = set(file.columns)
-        served = {n for group in source.required if present & set(group) for n in group}
-        drift |= {f"lacks {name}" for name in set(source.columns) - present - served}
-        drift |= {f"adds {name}" for name in present - set(source.columns)}
+        served = columns_served(source, file.columns)
+        present = set(served)
+        renamed = {n for group in source.required if present & set(group) for n in group}
+        drift |= {f"lacks {name}" for name in set(source.columns) - present - renamed}
+        drift |= {f"adds {name}" for name in set(file.columns).difference(*served.values())}
     return tuple(sorted(drift))

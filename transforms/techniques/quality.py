@@ -26,15 +26,19 @@ def blank_to_null(text: str) -> str:
     return f"CASE WHEN trim({text}) <> '' THEN {text} END"
 
 
-def instant(text: str) -> str:
+def instant(text: str, *, seconds: bool = False) -> str:
     """SQL: TIMESTAMP of ISO 8601 text (UTC without a zone) or of epoch milliseconds.
 
     NULL for NULL and for what is neither, or lies after the year 9999. Milliseconds
     are 12 to 14 digits, which spans 1973 to 5138; a bare year or a count of seconds
-    is not taken for one. No text raises.
+    is not taken for one, unless with ``seconds`` 9 to 11 digits are. No text raises.
     """
     digits = literal(r"^\s*(\d{12,14}(?:\.\d{1,99})?)\s*$")
     millis = f"try_cast(regexp_extract({text}, {digits}, 1) AS DECIMAL(24,6))"
+    if seconds:
+        digits = literal(r"^\s*(\d{9,11}(?:\.\d{1,99})?)\s*$")
+        told = f"try_cast(regexp_extract({text}, {digits}, 1) AS DECIMAL(21,6))"
+        millis = f"coalesce({millis}, {told} * 1000)"
     # Of four digits of year, only a zone west of UTC leads beyond the last day there is.
     is_beyond = (
         f"contains({text}, '9999-12-31') "
@@ -54,6 +58,23 @@ def amount(text: str) -> str:
     No text raises.
     """
     return f"try_cast(CASE WHEN {text} RLIKE {literal(_NUMBER)} THEN {text} END AS {MONEY_TYPE})"
+
+
+def whole_number(text: str) -> str:
+    """SQL: BIGINT of decimal text without a fraction; NULL for NULL and for any other text."""
+    value = decimal(text, 38, 9)
+    return f"try_cast(CASE WHEN {value} = floor({value}) THEN {value} END AS BIGINT)"
+
+
+def decimal(text: str, precision: int, scale: int) -> str:
+    """SQL: DECIMAL of decimal text, half up to the scale; NULL for NULL and for other text."""
+    number = f"CASE WHEN {text} RLIKE {literal(_NUMBER)} THEN {text} END"
+    return f"try_cast({number} AS DECIMAL({precision},{scale}))"
+
+
+def double(text: str) -> str:
+    """SQL: DOUBLE of decimal text; NULL for NULL, other text, and what is no finite number."""
+    return f"CAST({decimal(text, 38, 12)} AS DOUBLE)"
 
 
 _LAST_INSTANT = "TIMESTAMP'9999-12-31 23:59:59.999999Z'"

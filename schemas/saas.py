@@ -1,0 +1,13 @@
+"""The tables of SaaS: what lands, what becomes of it, revenue and operations."""
+
+from __future__ import annotations
+
+from schemas.contract import Table
+from schemas.saas_landing import LANDED, QUARANTINES
+
+RAW_TABLES = tuple(of.raw for of in LANDED)
+TABLES: tuple[type[Table], ...] = (
+    *RAW_TABLES,
+    *(of.staged for of in LANDED),
+    *QUARANTINES.values(),
+)
