@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schemas import saas_entities
 from schemas.contract import Table
 from schemas.saas_landing import LANDED, QUARANTINES
 
@@ -10,4 +11,5 @@ TABLES: tuple[type[Table], ...] = (
     *RAW_TABLES,
     *(of.staged for of in LANDED),
     *QUARANTINES.values(),
+    *saas_entities.TABLES,
 )

@@ -12,7 +12,6 @@ from schemas.contract import (
     TIMESTAMP,
     Column,
     Privacy,
-    Table,
 )
 from schemas.saas_operations import SNAPSHOT, Core, History, Intermediate
 

@@ -239,7 +239,8 @@ class Reconciliation:
     """A blocking audit of a result against the step's inputs.
 
     ``failures`` takes the result and then the frames of the step's reads, as the
-    step's function got them, and gives the rows or groups that do not agree.
+    step's function got them, by keyword the settings that it names, and gives the rows
+    or groups that do not agree.
     """
 
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jobs.engine.step import Changes, Stage, Step
+from jobs.systems import saas_operations
 from schemas.saas_landing import LANDED
 from transforms.saas import staging
 
@@ -15,4 +16,4 @@ STAGING = tuple(
     )
     for of in LANDED
 )
-STEPS: tuple[Step, ...] = STAGING
+STEPS: tuple[Step, ...] = (*STAGING, *saas_operations.STEPS)

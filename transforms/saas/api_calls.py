@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, timedelta
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
@@ -12,6 +13,18 @@ from transforms.techniques.daily import day_of
 from transforms.techniques.ratios import ratio
 
 HOURS_BEFORE, FEWEST_HOURS = 168, 24
+# An hour of UTC begins on the day before where a zone is no whole hours away.
+_DAYS_BEFORE = -(-HOURS_BEFORE // 24) + 1
+
+
+def days_of_calls(day: date, as_of: date) -> Iterator[date]:
+    """The days whose hours a day's calls can tell of."""
+    yield from (day + timedelta(days=n) for n in range(-1, _DAYS_BEFORE + 1))
+
+
+def calls_of_day(day: date) -> Iterator[date]:
+    """The days whose calls the hours of a day are made of."""
+    yield from (day - timedelta(days=n) for n in range(-1, _DAYS_BEFORE + 1))
 
 
 def api_endpoint_hourly(

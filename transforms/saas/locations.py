@@ -256,3 +256,22 @@ def operations_monitoring_hourly(
         .withColumn("alert", alert)
         .select(*OperationsMonitoringHourly.columns)
     )
+
+
+def monitored_days_touched(
+    device_changes: DataFrame, *, as_of: date, reporting_time_zone: str
+) -> DataFrame:
+    """Distinct hour_date on which a device came to a location or left it."""
+    return (
+        daily.days_of_changed_versions(
+            device_changes.withColumn("is_alive", F.col("connectivity").isNotNull()),
+            versions=("device_id",),
+            key="device_id",
+            values=("location_id", "is_alive"),
+            day="hour_date",
+            as_of=as_of,
+            zone=reporting_time_zone,
+        )
+        .select("hour_date")
+        .distinct()
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from transforms.techniques.daily import ends
 from transforms.techniques.scd2 import version_id
+from transforms.techniques.versions import with_validity
 
 
 def told_versions(
@@ -17,28 +19,13 @@ def told_versions(
     """One row per key and instant told before the end of ``as_of``: also valid_from, valid_to,
     born_at and is_latest.
 
-    A version's instant is version_at; of several at one a delete wins, else the greatest
-    tie_text. The first is valid from its
-    ``birth`` if that is earlier; born_at is the key's first valid_from.
+    See `with_validity`; born_at is the key's first valid_from.
     """
-    at = staged.withColumnRenamed("version_at", "__at").where(F.col("__at") < ends(as_of, zone))
-    is_delete = F.coalesce("is_deleted", F.lit(False)) if "is_deleted" in staged.columns else None
-    best = [*([is_delete.desc()] if is_delete is not None else []), F.col("tie_text").desc()]
-    ranked = Window.partitionBy(key, "__at").orderBy(*best, "record_id")
-    once = at.withColumn("__rank", F.row_number().over(ranked)).where("__rank = 1")
-    in_order = Window.partitionBy(key).orderBy("__at")
-    following = F.lead("__at").over(in_order)
-    is_first = F.lag("__at").over(in_order).isNull()
-    since = F.when(is_first, F.least("__at", birth)) if birth else F.lit(None)
-    dated = once.withColumns(
-        {
-            "valid_from": F.coalesce(since, F.col("__at")),
-            "valid_to": following,
-            "is_latest": following.isNull(),
-        }
-    )
+    told = staged.where(F.col("version_at") < ends(as_of, zone))
+    deleted = "is_deleted" if "is_deleted" in staged.columns else None
+    dated = with_validity(told, keys=(key,), at="version_at", birth=birth, deleted=deleted)
     born = F.min("valid_from").over(Window.partitionBy(key))
-    return dated.withColumn("born_at", born).drop("__at", "__rank", "record_id", "tie_text")
+    return dated.withColumn("born_at", born).drop("record_id", "tie_text", "is_first")
 
 
 def latest(versions: DataFrame) -> DataFrame:
@@ -89,10 +76,14 @@ def numbered(versions: DataFrame, *, key: str, surrogate: str) -> DataFrame:
     )
 
 
-def instants_reached(
-    column: Column, *, as_of: date, as_of_before: date | None, zone: str
-) -> Column:
-    """Whether an instant came between the ends of the last run's day and of this one's."""
-    if as_of_before is None:
-        return F.lit(False)
-    return (column >= ends(as_of_before, zone)) & (column < ends(as_of, zone))
+def all_when_as_of_moves(key: str) -> Callable[..., DataFrame]:
+    """What `Also` tells of a table whose keys' versions come and end as days pass.
+
+    Distinct keys of all that is staged once as_of has moved on, else none.
+    """
+
+    def touched(staged: DataFrame, *, as_of: date, as_of_before: date | None) -> DataFrame:
+        has_moved = as_of_before is not None and as_of_before < as_of
+        return staged.where(F.lit(has_moved)).select(key).distinct()
+
+    return touched

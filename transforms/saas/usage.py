@@ -67,12 +67,28 @@ def int_user_feature_daily(
 
 
 def user_activity_touched(
-    user_changes: DataFrame, *, as_of: date, reporting_time_zone: str
+    user_changes: DataFrame,
+    int_user_feature_daily: DataFrame,
+    stg_app_feature_events: DataFrame,
+    *,
+    as_of: date,
+    as_of_before: date | None,
+    reporting_time_zone: str,
 ) -> DataFrame:
-    """Distinct user_id and activity_date on which the user's versions changed."""
-    return _days_of_changes(
+    """Distinct user_id and activity_date that can differ otherwise than by new events.
+
+    Days of use on which the user's versions changed, and days that had not come before.
+    """
+    told = _days_of_changes(
         user_changes, ("customer_id", "location_id"), "activity_date", as_of, reporting_time_zone
     )
+    days = int_user_feature_daily.select("user_id", "activity_date").distinct()
+    found = days.join(told, on=["user_id", "activity_date"], how="left_semi")
+    waited = stg_app_feature_events.where(
+        (F.col("occurred_date") > F.lit(as_of_before or as_of))
+        & (F.col("occurred_date") <= F.lit(as_of))
+    ).select("user_id", F.col("occurred_date").alias("activity_date"))
+    return found.unionByName(waited).distinct()
 
 
 def _days_of_changes(

@@ -28,7 +28,7 @@ def frame(spark: SparkSession, table: type[Table], rows: Iterable[Mapping[str, A
     schema = nullable(struct_type(table))
     made = []
     for number, row in enumerate(rows):
-        values: dict[str, Any] = {name: None for name in table.columns}
+        values: dict[str, Any] = dict.fromkeys(table.columns)
         values |= {name: _value(schema[name].dataType, value) for name, value in row.items()}
         if "record_id" in values:
             values["record_id"] = f"r{number}"

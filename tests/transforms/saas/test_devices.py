@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from schemas.saas_landing import StgAppDeviceEvents, StgAppDevices, StgAppLocations
 from tests.transforms.saas.staged import frame, told
-from transforms.saas import devices, locations
+from transforms.saas import device_hours, devices, locations
 
 AS_OF = date(2025, 3, 10)
 ZONE = {"as_of": AS_OF, "reporting_time_zone": "UTC"}
@@ -89,8 +89,10 @@ def fleet(spark: SparkSession) -> Fleet:
     offlines = devices.int_device_offlines(events, **ZONE)
     outages = devices.int_device_outages(staged, signals, offlines, **ZONE).cache()
     history = devices.devices_history(staged, signals, outages, silence_hours=24, **ZONE).cache()
-    hours = devices.device_hourly(events, history, outages, places, touched=None, **ZONE).cache()
-    atomic = devices.devices_atomic(history, staged, hours, outages, signals, places, **ZONE)
+    hours = device_hours.device_hourly(
+        events, history, outages, places, touched=None, **ZONE
+    ).cache()
+    atomic = device_hours.devices_atomic(history, staged, hours, outages, signals, places, **ZONE)
     return Fleet(
         outages.orderBy("device_id", "started_at").collect(),
         history.orderBy("device_id", "valid_from").collect(),

@@ -23,7 +23,7 @@ def begins(day: date) -> datetime:
 
 
 def random_versions(random: Random, key: str) -> list[tuple[Any, ...]]:
-    hours = sorted(random.sample(range(0, 450), random.randint(1, 4)))
+    hours = sorted(random.sample(range(450), random.randint(1, 4)))
     cuts = [begins(FIRST) + timedelta(hours=n) for n in hours]
     if random.random() < 0.3:
         cuts[-1] = begins(DAYS[12])

@@ -41,9 +41,14 @@ def random_parents(random: Random, case: int) -> dict[str, str | None]:
 
 def test_case_26_and_random_parents(spark: SparkSession) -> None:
     random = Random(3)
-    parents: dict[str, str | None] = dict(
-        [("a", "b"), ("b", "a"), ("c", "b"), ("d", "c"), ("e", "e"), ("f", "unknown")]
-    )
+    parents: dict[str, str | None] = {
+        "a": "b",
+        "b": "a",
+        "c": "b",
+        "d": "c",
+        "e": "e",
+        "f": "unknown",
+    }
     for case in range(25):
         parents |= random_parents(random, case)
     # A chain deeper than any binary logarithm of what else there is.
