@@ -40,7 +40,10 @@ CLOCK_CHANGES = (
 LOTS = 14
 # Events are what a system has most of; the rest are states of few things.
 _RECORDS_A_LOT = {
-    **{"events": 7, "content_events": 5, "ad_events": 4, "sessions": 4},
+    "events": 7,
+    "content_events": 5,
+    "ad_events": 4,
+    "sessions": 4,
     **random_saas.RECORDS_A_LOT,
 }
 # Settings without an upper bound, and lists: what they are drawn from.
@@ -134,6 +137,8 @@ def _setting(random: Random, name: str, info: FieldInfo, default: Any) -> Any:
     kind = info.annotation
     if kind is bool:
         return random.random() < 0.5
+    if name in random_saas.SETTINGS:
+        return random.choice(random_saas.SETTINGS[name])
     if get_origin(kind) is list:
         pool = _LISTS.get(name, default)
         fewest = 0 if name in _LISTS else 1

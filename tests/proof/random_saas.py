@@ -114,6 +114,14 @@ POOLS: dict[str, Sequence[str | None]] = {
     "country": ("DE", "US"),
     "industry": ("bar", "restaurant", None),
 }
+# Settings that are texts or shares. A match too small for its share would block.
+SETTINGS: dict[str, Sequence[str | float]] = {
+    "reporting_currency": ("USD", "EUR"),
+    "mrr_policy": ("chartmogul", "stripe", "baremetrics"),
+    "gross_margin": (0.8, 1.0),
+    "min_stripe_match_share": (0.0,),
+    "min_hubspot_match_share": (0.0,),
+}
 # Days that a row is of.
 DAYS = ("spend_date", "rate_date")
 RECORDS_A_LOT = {
