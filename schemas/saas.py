@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas import saas_marts, saas_revenue
+from schemas import saas_entities, saas_marts, saas_revenue
 from schemas.contract import Table
 from schemas.saas_landing import LANDED, QUARANTINES
 
@@ -13,4 +13,5 @@ TABLES: tuple[type[Table], ...] = (
     *QUARANTINES.values(),
     *saas_revenue.TABLES,
     *saas_marts.TABLES,
+    *saas_entities.TABLES,
 )

@@ -27,7 +27,7 @@ def audit(step: Step, result: Rows, inputs: Inputs, findings: Findings) -> None:
     """Count what fails each audit into ``findings``; raise AuditBlocked if anything does."""
     named = [*_dangling(step, result.frame, inputs)]
     named += [
-        (a.name, a.failures(result.frame, *inputs.frames, **bind(a.failures, inputs.settings)))
+        (a.name, a.failures(result.frame, *inputs.frames, **bind(a.failures, inputs.given)))
         for a in step.audits
     ]
     if result.arrow is None:

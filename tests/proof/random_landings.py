@@ -24,6 +24,7 @@ from pydantic.fields import FieldInfo
 from jobs.settings import Policy, load_policy
 from schemas.catalog import SYSTEMS
 from schemas.contract import Source, table_name
+from tests.proof import random_saas
 from tests.proof.random_values import Instants, is_odd, value
 
 # Zones and a day on which their clocks change: by an hour, by half of one, at midnight.
@@ -38,7 +39,13 @@ CLOCK_CHANGES = (
 )
 LOTS = 14
 # Events are what a system has most of; the rest are states of few things.
-_RECORDS_A_LOT = {"events": 7, "content_events": 5, "ad_events": 4, "sessions": 4}
+_RECORDS_A_LOT = {
+    "events": 7,
+    "content_events": 5,
+    "ad_events": 4,
+    "sessions": 4,
+    **random_saas.RECORDS_A_LOT,
+}
 # Settings without an upper bound, and lists: what they are drawn from.
 _HIGHEST = 7
 _LISTS = {
@@ -130,6 +137,8 @@ def _setting(random: Random, name: str, info: FieldInfo, default: Any) -> Any:
     kind = info.annotation
     if kind is bool:
         return random.random() < 0.5
+    if name in random_saas.SETTINGS:
+        return random.choice(random_saas.SETTINGS[name])
     if get_origin(kind) is list:
         pool = _LISTS.get(name, default)
         fewest = 0 if name in _LISTS else 1
