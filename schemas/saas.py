@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas import saas_entities
+from schemas import saas_entities, saas_marts, saas_revenue
 from schemas.contract import Table
 from schemas.saas_landing import LANDED, QUARANTINES
 
@@ -11,5 +11,7 @@ TABLES: tuple[type[Table], ...] = (
     *RAW_TABLES,
     *(of.staged for of in LANDED),
     *QUARANTINES.values(),
+    *saas_revenue.TABLES,
+    *saas_marts.TABLES,
     *saas_entities.TABLES,
 )

@@ -213,7 +213,9 @@ def landed(
     names = tuple(text.rstrip("!") for text in marked)
     must = tuple(text[:-1] for text in marked if text.endswith("!"))
     key, place = names[:keys], _snake(name)
-    groups = [(column,) for column in (*key, *must) if column != "updated_at"]
+    groups: list[tuple[str, ...]] = [
+        (column,) for column in (*key, *must) if column != "updated_at"
+    ]
     if "updated_at" in must:
         groups.append(("updated_at", *([birth] if birth else [])))
     source = type(

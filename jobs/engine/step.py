@@ -35,10 +35,10 @@ Given = Mapping[str, Any]
 # From a day of one table to days of another; ``Given`` are the settings and as_of.
 Relation = Callable[[date, Given], Iterable[date]]
 
-# Known to the run, not to the settings file: as_of; where a change is followed, the
-# earliest day that changed and the touched keys (both None where a table is made anew); to
-# `Also` alone, the as_of that the table was last made for.
-GIVEN_BY_THE_RUN = ("as_of", "as_of_before", "first_touched_day", "touched")
+# Known to the run, not to the settings file: as_of; where a change is followed, the earliest
+# day that changed, the touched keys and the touched days (None where a table is made anew);
+# for `also`, the as_of that the output was last made for.
+GIVEN_BY_THE_RUN = ("as_of", "as_of_before", "first_touched_day", "touched", "touched_days")
 
 
 @dataclass(frozen=True)

@@ -43,10 +43,11 @@ class Inputs:
     @cached_property
     def given(self) -> dict[str, Any]:
         """The settings, and what the run knows besides."""
-        follows_keys = not self.is_anew and isinstance(self.region, OfKeys)
+        region = None if self.is_anew else self.region
         return {
             **self.settings,
-            "touched": self.touched_keys.frame if follows_keys else None,
+            "touched": self.touched_keys.frame if isinstance(region, OfKeys) else None,
+            "touched_days": list(region.days) if isinstance(region, OfDays) else None,
             "first_touched_day": None if self.is_anew else self.first_touched_day,
         }
 

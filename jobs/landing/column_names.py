@@ -16,15 +16,15 @@ def columns_served(source: type[Source], landed: Sequence[str]) -> dict[str, tup
     A column that none stands for is left out. The columns of a system without
     aliases in conf/column_aliases.toml go by their own names alone, in their case.
     """
-    names = _names(source)
+    names = _names(source.system, table_name(source), tuple(source.columns), source.grain)
     if names is None:
         return {name: (name,) for name in source.columns if name in landed}
     return serving(names, landed)
 
 
 @cache
-def _names(source: type[Source]) -> dict[str, tuple[str, ...]] | None:
-    rules = column_aliases().get(source.system)
-    if rules is None:
-        return None
-    return names_of_columns(table_name(source), tuple(source.columns), source.grain, rules)
+def _names(
+    system: str, source: str, columns: tuple[str, ...], key: tuple[str, ...]
+) -> dict[str, tuple[str, ...]] | None:
+    rules = column_aliases().get(system)
+    return None if rules is None else names_of_columns(source, columns, key, rules)

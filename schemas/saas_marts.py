@@ -1,0 +1,127 @@
+"""What people look at of SaaS: revenue by month."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.contract import (
+    BIGINT,
+    BOOLEAN,
+    DATE,
+    DOUBLE,
+    MONEY,
+    STRING,
+    Check,
+    Column,
+    Layer,
+    Table,
+)
+from schemas.saas_columns import SYSTEM
+from schemas.saas_revenue import ADDS_UP, Amounts
+
+_POLICY = Column(STRING, "The MRR policy, of conf/saas.toml.", required=True)
+_PROVISIONAL = Column(BOOLEAN, "The month ends after as_of.", required=True)
+_MONTH = Column(DATE, "First day of the month.", required=True)
+
+
+class _Mart(Table):
+    layer = Layer.MART
+    system = SYSTEM
+    policy = _POLICY
+    is_provisional = _PROVISIONAL
+
+
+class MrrWaterfallMonthly(_Mart, Amounts):
+    """One row per month: how MRR and its customers went from one close to the next."""
+
+    month = _MONTH
+    opening_customers = Column(BIGINT, "Customers with mrr at the close before.", required=True)
+    new_customers = Column(BIGINT, "Who never closed above 0 before.", required=True)
+    reactivated_customers = Column(BIGINT, "Who did.", required=True)
+    resumed_customers = Column(BIGINT, "Who was paused at the close before.", required=True)
+    churned_customers = Column(BIGINT, "Who pays no more.", required=True)
+    paused_customers = Column(BIGINT, "Who is paused.", required=True)
+    closing_customers = Column(BIGINT, "Customers with mrr at the close.", required=True)
+    grain = ("month",)
+    checks = (
+        ADDS_UP,
+        Check(
+            "customers_add_up",
+            "opening_customers + new_customers + reactivated_customers + resumed_customers "
+            "- churned_customers - paused_customers = closing_customers",
+        ),
+    )
+
+
+class RevenueRetentionMonthly(_Mart):
+    """One row per month and distance, of 1 and 12 months, to the month compared with."""
+
+    month = _MONTH
+    months_back = Column(BIGINT, "How many months before it.", required=True)
+    base_customers = Column(BIGINT, "Customers with mrr at the close then.", required=True)
+    retained_customers = Column(BIGINT, "Those of them with mrr now.", required=True)
+    base_mrr = Column(MONEY, "Their mrr then.", required=True)
+    retained_mrr = Column(MONEY, "Their mrr now.", required=True)
+    capped_mrr = Column(MONEY, "The same, of each no more than then.", required=True)
+    nrr = Column(DOUBLE, "retained_mrr / base_mrr; NULL without.")
+    grr = Column(DOUBLE, "capped_mrr / base_mrr; NULL without.")
+    customer_retention_share = Column(DOUBLE, "retained_customers / base_customers.")
+    grain = ("month", "months_back")
+
+
+class RetentionCohorts(_Mart):
+    """One row per cohort, of the first month with mrr at its close, and months since."""
+
+    cohort_month = Column(DATE, "First day of the cohort's month.", required=True)
+    months_since = Column(BIGINT, "Months after it.", required=True)
+    cohort_customers = Column(BIGINT, "The cohort's customers.", required=True)
+    cohort_mrr = Column(MONEY, "Their mrr at its close.", required=True)
+    paying_customers = Column(BIGINT, "Those with mrr at this month's close.", required=True)
+    mrr = Column(MONEY, "Their mrr then.", required=True)
+    customer_retention_share = Column(DOUBLE, "paying_customers / cohort_customers.", True)
+    mrr_retention = Column(DOUBLE, "mrr / cohort_mrr.", required=True)
+    retention_rank = Column(
+        BIGINT, "Dense rank of the share, greatest first, among cohorts as old.", required=True
+    )
+    grain = ("cohort_month", "months_since")
+
+
+_SHARES: dict[str, Any] = {
+    f"month_{n:02d}": Column(DOUBLE, f"Share of it that pays {n} months after; NULL: to come.")
+    for n in range(25)
+}
+
+
+class _Triangle(_Mart):
+    cohort_month = Column(DATE, "First day of the cohort's month.", required=True)
+
+
+class RetentionTriangle(type("_Shares", (_Triangle,), _SHARES)):  # type: ignore[misc]
+    """One row per cohort: its customer_retention_share month by month."""
+
+    grain = ("cohort_month",)
+
+
+class MrrCube(_Mart):
+    """One row per month and combination of plan, industry and country, totals among them.
+
+    `(all)` is a total, `(none)` what is not known.
+    """
+
+    month = _MONTH
+    plan = Column(STRING, "The item's product.", required=True)
+    industry = Column(STRING, "The customer's at the month's close.", required=True)
+    country = Column(STRING, "The customer's at the month's close.", required=True)
+    mrr = Column(MONEY, "At the month's close.", required=True)
+    customers = Column(BIGINT, "Distinct.", required=True)
+    subscriptions = Column(BIGINT, "Distinct.", required=True)
+    grain = ("month", "plan", "industry", "country")
+
+
+TABLES: tuple[type[Table], ...] = (
+    MrrWaterfallMonthly,
+    RevenueRetentionMonthly,
+    RetentionCohorts,
+    RetentionTriangle,
+    MrrCube,
+)
