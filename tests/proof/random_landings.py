@@ -192,7 +192,8 @@ def _record(
     # A third of the later states are of the very instant of the one before.
     if "updated_at" in record and random.random() < 0.67:
         record["updated_at"] = instants.text(instants.draw())
-    for column in random.sample(list(source.columns), random.choice((1, 1, 2, 3))):
+    changed = min(random.choice((1, 1, 2, 3)), len(source.columns))
+    for column in random.sample(list(source.columns), changed):
         record[column] = value(random, instants, source, column)
     return record
 
