@@ -106,16 +106,16 @@ def int_campaign_facts(
 ) -> DataFrame:
     """See `IntCampaignFacts`."""
     zone = reporting_time_zone
-    spend = _spend(stg_app_campaign_spend, as_of, zone).groupBy(*_of("spend_date")).agg(
-        *[F.sum(n).alias(n) for n in ("spend", "impressions", "clicks")]
+    spend = (
+        _spend(stg_app_campaign_spend, as_of, zone)
+        .groupBy(*_of("spend_date"))
+        .agg(*[F.sum(n).alias(n) for n in ("spend", "impressions", "clicks")])
     )
     mails = (
         email_events(stg_hubspot_email_events, as_of, zone)
         .where(F.col("occurred_at") < daily.ends(as_of, zone))
         .groupBy(*_of(daily.day_of("occurred_at", zone)))
-        .agg(
-            *[F.count_if(F.col("event_type") == kind).alias(n) for n, kind in _MAILED.items()]
-        )
+        .agg(*[F.count_if(F.col("event_type") == kind).alias(n) for n, kind in _MAILED.items()])
     )
     touched = int_touches.groupBy(*_of(daily.day_of("touch_ts", zone))).agg(
         F.count(F.lit(1)).alias("touches")

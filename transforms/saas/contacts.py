@@ -89,9 +89,7 @@ def int_deals(
     """See `IntDeals`."""
     zone, cut = reporting_time_zone, ends(as_of, reporting_time_zone)
     deals = latest(
-        told_versions(
-            stg_hubspot_deals, key="deal_id", birth="created_at", as_of=as_of, zone=zone
-        )
+        told_versions(stg_hubspot_deals, key="deal_id", birth="created_at", as_of=as_of, zone=zone)
     )
     merged = stg_hubspot_deal_merges.where(
         F.col("merged_at").isNull() | (F.col("merged_at") < cut)

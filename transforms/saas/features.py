@@ -62,9 +62,7 @@ def features_daily(
         F.countDistinct("customer_id").alias("active_customers"),
     )
     trailing = {"keys": (key,), "day": day, "days": TRAILING_DAYS}
-    users = daily.with_trailing_count(
-        rows, facts, who=("user_id",), name="users_28", **trailing
-    )
+    users = daily.with_trailing_count(rows, facts, who=("user_id",), name="users_28", **trailing)
     customers = daily.with_trailing_count(
         users,
         facts.where("customer_id IS NOT NULL"),
@@ -354,11 +352,8 @@ def feature_adoption(
         .rowsBetween(Window.unboundedPreceding, Window.currentRow)
     )
     counted = every.withColumn("cumulative_customers", F.sum("new_customers").over(so_far))
-    return (
-        closes.join(
-            counted.select(key, "month", "new_customers", "cumulative_customers"),
-            on=[key, "month"],
-            how="inner",
-        )
-        .select(*FeatureAdoption.columns)
-    )
+    return closes.join(
+        counted.select(key, "month", "new_customers", "cumulative_customers"),
+        on=[key, "month"],
+        how="inner",
+    ).select(*FeatureAdoption.columns)

@@ -228,9 +228,7 @@ def test_features_are_adopted_by_those_who_pay_for_them(made: Made) -> None:
 
 
 def test_an_hour_of_errors_stands_out(made: Made) -> None:
-    rows = {
-        told(r.hour_ts): r for r in made.rows(operations.ApiEndpointHourly)
-    }
+    rows = {told(r.hour_ts): r for r in made.rows(operations.ApiEndpointHourly)}
     bad = rows["03-09T12:00"]
     assert (bad.calls, bad.client_errors, bad.server_errors) == (3, 1, 1)
     assert (bad.latency_mean, bad.latency_p50, bad.latency_stddev) == (200.0, 200.0, 100.0)
