@@ -406,9 +406,8 @@ def test_retention_and_the_cube(spark: SparkSession) -> None:
     c.item("i1p", "1", "pro")
     c.sold("2", "basic")
     for n, industry in (("1", "bar"), ("2", None)):
-        c.add(
-            "app_customers", customer_id=n, industry=industry, country="DE", created_at="2025-01-01"
-        )
+        born = {"country": "DE", "created_at": "2025-01-01"}
+        c.add("app_customers", customer_id=n, industry=industry, **born)
         c.add("app_customer_links", customer_id=n, stripe_customer_id=f"k{n}")
     made = Made(spark, c.landed, date(2025, 1, 20))
     cube = {
