@@ -78,7 +78,7 @@ class _Days(Table):
 _WithScores: Any = type("_WithScores", (_Days,), {**_SCORES, **POINTS})
 
 
-class CustomersDaily(_WithScores):  # type: ignore[misc]
+class CustomersDaily(_WithScores):
     """One row per customer and day from that of the birth on, without end."""
 
     layer = Layer.CORE
@@ -145,7 +145,7 @@ _WithPoints: Any = type(
 )
 
 
-class CustomersAtomic(_WithPoints):  # type: ignore[misc]
+class CustomersAtomic(_WithPoints):
     """One row per customer: as it stands on as_of."""
 
     layer = Layer.CORE
@@ -167,7 +167,7 @@ class ChurnRiskBacktest(Table):
     grain = ("score_band",)
 
 
-class CustomerSuccessAccounts(_WithPoints):  # type: ignore[misc]
+class CustomerSuccessAccounts(_WithPoints):
     """One row per customer but prospects, in the order in which they want attention."""
 
     layer = Layer.MART
