@@ -114,9 +114,7 @@ ATTRIBUTION_STEPS = (
         attribution.int_attribution_credits,
         reads=(Whole(IntConversions), Whole(IntTouchpoints)),
         write=Replace(),
-        audits=(
-            Reconciliation("credit_adds_up", attribution.credits_that_do_not_add_up),
-        ),
+        audits=(Reconciliation("credit_adds_up", attribution.credits_that_do_not_add_up),),
     ),
     Step(
         ChannelAttribution,

@@ -35,7 +35,7 @@ def int_contacts(
     merges = (
         stg_hubspot_contact_merges.where(F.col("merged_at") < ends(as_of, reporting_time_zone))
         .groupBy(F.col("from_contact_id").alias("from_login"))
-        .agg(F.min_by("into_contact_id", F.struct(_earliest_last("merged_at"), "into_contact_id")))
+        .agg(F.min_by("into_contact_id", F.struct(-F.unix_micros("merged_at"), "into_contact_id")))
         .toDF("from_login", "into_login")
         .withColumn("merged_at", F.expr(_ONE_INSTANT))
     )
@@ -62,11 +62,6 @@ def int_contacts(
     ).select(*IntContacts.columns)
 
 
-def _earliest_last(instant: str) -> F.Column:
-    """An order in which the latest comes first."""
-    return -F.unix_micros(instant)
-
-
 def with_customer(rows: DataFrame, int_customer_map: DataFrame) -> DataFrame:
     """The rows with the customer_id of their company_id; NULL where it is no customer's."""
     matched = int_customer_map.where("source_system = 'hubspot'").select(
@@ -89,9 +84,7 @@ def int_deals(
     """See `IntDeals`."""
     zone, cut = reporting_time_zone, ends(as_of, reporting_time_zone)
     deals = latest(
-        told_versions(
-            stg_hubspot_deals, key="deal_id", birth="created_at", as_of=as_of, zone=zone
-        )
+        told_versions(stg_hubspot_deals, key="deal_id", birth="created_at", as_of=as_of, zone=zone)
     )
     merged = stg_hubspot_deal_merges.where(
         F.col("merged_at").isNull() | (F.col("merged_at") < cut)

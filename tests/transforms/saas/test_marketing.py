@@ -42,7 +42,9 @@ LANDED: dict[str, list[Row]] = {
         {"customer_id": c, "hubspot_company_id": co, "stripe_customer_id": f"s{c[1:]}"}
         for c, co in CUSTOMERS.items()
     ],
-    "hubspot_companies": [{"company_id": co, "updated_at": "2025-01-01"} for co in CUSTOMERS.values()],
+    "hubspot_companies": [
+        {"company_id": co, "updated_at": "2025-01-01"} for co in CUSTOMERS.values()
+    ],
     "stripe_customers": [
         {"stripe_customer_id": f"s{c[1:]}", "updated_at": "2025-01-01"} for c in CUSTOMERS
     ],
@@ -126,8 +128,16 @@ LANDED: dict[str, list[Row]] = {
         {"contact_id": "just gone", "is_deleted": "true", "updated_at": "2025-01-01"},
     ],
     "hubspot_contact_merges": [
-        {"from_contact_id": "gone", "into_contact_id": "wrong", "merged_at": "2025-01-10T00:00:00Z"},
-        {"from_contact_id": "gone", "into_contact_id": "stays", "merged_at": "2025-02-01T00:00:00Z"},
+        {
+            "from_contact_id": "gone",
+            "into_contact_id": "wrong",
+            "merged_at": "2025-01-10T00:00:00Z",
+        },
+        {
+            "from_contact_id": "gone",
+            "into_contact_id": "stays",
+            "merged_at": "2025-02-01T00:00:00Z",
+        },
     ],
     "hubspot_email_events": [
         mailed("counts", "2025-04-30T00:00:00Z", recipient="OLD@bar.example", campaign_id="ads"),
@@ -221,9 +231,7 @@ def test_deals_that_count_and_their_stages(made: Made) -> None:
 def test_a_campaign_is_planned_runs_converts_and_ends(made: Made) -> None:
     history = made.frame(marketing.CampaignsHistory).orderBy("valid_from").collect()
     found = [
-        (told(v.valid_from), v.lifecycle, v.performance)
-        for v in history
-        if v.campaign_id == "ads"
+        (told(v.valid_from), v.lifecycle, v.performance) for v in history if v.campaign_id == "ads"
     ]
     assert found == [
         ("05-01T00:00", "planned", "spending"),
@@ -246,9 +254,7 @@ def test_a_campaign_is_planned_runs_converts_and_ends(made: Made) -> None:
         "running",
         "06-08T00:00",
     )
-    [atomic] = [
-        row for row in made.rows(marketing.CampaignsAtomic) if row.campaign_id == "ads"
-    ]
+    [atomic] = [row for row in made.rows(marketing.CampaignsAtomic) if row.campaign_id == "ads"]
     assert atomic.roas == pytest.approx(33.33 / 40)
     assert atomic.cost_per_conversion == pytest.approx(30.0)
 
