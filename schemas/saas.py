@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas import saas_entities, saas_marts, saas_revenue
+from schemas import saas_entities, saas_entities_now, saas_marts, saas_revenue
 from schemas.contract import Table
 from schemas.saas_landing import LANDED, QUARANTINES
 
@@ -12,6 +12,7 @@ TABLES: tuple[type[Table], ...] = (
     *(of.staged for of in LANDED),
     *QUARANTINES.values(),
     *saas_revenue.TABLES,
+    *saas_entities_now.TABLES,
     *saas_marts.TABLES,
     *saas_entities.TABLES,
 )

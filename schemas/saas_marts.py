@@ -31,10 +31,14 @@ class _Mart(Table):
     is_provisional = _PROVISIONAL
 
 
-class MrrWaterfallMonthly(_Mart, Amounts):
+class MrrWaterfallMonthly(Amounts):
     """One row per month: how MRR and its customers went from one close to the next."""
 
+    layer = Layer.MART
+    system = SYSTEM
     month = _MONTH
+    policy = _POLICY
+    is_provisional = _PROVISIONAL
     opening_customers = Column(BIGINT, "Customers with mrr at the close before.", required=True)
     new_customers = Column(BIGINT, "Who never closed above 0 before.", required=True)
     reactivated_customers = Column(BIGINT, "Who did.", required=True)

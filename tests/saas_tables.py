@@ -11,6 +11,7 @@ from pyspark.sql import types as T
 
 from jobs.engine.step import Changes, Own, Stage, bind
 from jobs.lake.form import nullable
+from jobs.session import suit_to
 from jobs.settings import load_policy, system_settings
 from jobs.systems import STEPS
 from schemas.contract import Table, struct_type, table_name
@@ -23,6 +24,7 @@ class Made:
 
     def __init__(self, spark: SparkSession, landed: Landed, as_of: date, **settings: Any) -> None:
         self.spark = spark
+        suit_to(spark, 0)
         self.landed = landed
         given = system_settings(load_policy(), "saas", as_of) | settings
         nothing = dict.fromkeys(("touched", "touched_days", "first_touched_day"))

@@ -16,6 +16,7 @@ from jobs.engine.step import (
     days_of_months,
     keys,
 )
+from schemas.saas_entities_now import SubscriptionsAtomic
 from schemas.saas_landing import (
     StgAppCustomerLinks,
     StgAppCustomers,
@@ -56,6 +57,7 @@ from transforms.saas import (
     reconciliations,
     revenue_marts,
     subscriptions,
+    subscriptions_atomic,
 )
 
 BILLED = (
@@ -220,6 +222,17 @@ STEPS = (
             Reconciliation("mrr_is_that_of_the_items", _items_differ),
             Reconciliation("days_are_as_in_the_history", _days_differ),
         ),
+    ),
+    Step(
+        SubscriptionsAtomic,
+        subscriptions_atomic.subscriptions_atomic,
+        reads=(
+            Whole(SubscriptionsHistory),
+            Whole(IntSubscriptionSpans),
+            Whole(StgStripeSubscriptions),
+            Whole(StgStripeSubscriptionItems),
+        ),
+        write=Replace(),
     ),
     Step(
         IntCustomerSpans,

@@ -88,3 +88,11 @@ def cubes_with_other_total(cube: DataFrame, waterfall: DataFrame) -> DataFrame:
 def matched_too_few(matches: DataFrame) -> DataFrame:
     """Sources of customers of which less is matched than must be."""
     return matches.where("match_share < min_match_share")
+
+
+def customers_with_other_mrr(customers: DataFrame, subscriptions: DataFrame) -> DataFrame:
+    """Customers and days whose mrr is not the sum of their subscriptions'."""
+    paid = subscriptions.groupBy("customer_id", "snapshot_date").agg(F.sum("mrr").alias("paid"))
+    return customers.join(paid, on=["customer_id", "snapshot_date"], how="left").where(
+        "coalesce(paid, 0) <> mrr"
+    )

@@ -20,10 +20,11 @@ _TOO_LARGE = "1" + "0" * 22
 
 def half_up(numerator: str, denominator: str) -> str:
     """SQL: DECIMAL(38,0), the quotient of whole numbers rounded half up; NULL for NULL."""
-    num, den = f"CAST({numerator} AS {WHOLE})", f"CAST({denominator} AS {WHOLE})"
-    rest = f"({num} % {den})"
-    up = f"CASE WHEN {rest} * 2 >= {den} THEN 1 ELSE 0 END"
-    return f"CAST(CAST(({num} - {rest}) / {den} AS {WHOLE}) + {up} AS {WHOLE})"
+    # Each stands once in the text, or texts within texts would grow without end.
+    both = f"struct(CAST({numerator} AS {WHOLE}) AS n, CAST({denominator} AS {WHOLE}) AS d)"
+    up = "CASE WHEN q.n % q.d * 2 >= q.d THEN 1 ELSE 0 END"
+    floor = f"CAST((q.n - q.n % q.d) / q.d AS {WHOLE})"
+    return f"transform(array({both}), q -> CAST({floor} + {up} AS {WHOLE}))[0]"
 
 
 def exponent(currency: str, exponents: Mapping[str, int]) -> str:
@@ -60,7 +61,7 @@ def list_units(
         f"* CAST({interval_count} AS DECIMAL(19,0))"
     )
     value = half_up(numerator, denominator)
-    return f"CASE WHEN {value} < {_TOO_LARGE}BD THEN {value} END"
+    return f"transform(array({value}), v -> CASE WHEN v < {_TOO_LARGE}BD THEN v END)[0]"
 
 
 def amount_units(amount_off: str, places: str, interval: str, interval_count: str) -> str:

@@ -79,8 +79,10 @@ def at_days(spans: DataFrame, days: DataFrame, *, keys: Sequence[str], day: str)
     return days.join(spans, on=list(keys), how="inner").where(covers)
 
 
-def differing_days(changes: DataFrame, *, day: str, as_of: date) -> DataFrame:
-    """The distinct days up to ``as_of`` on which spans that came and went differ: ``day``.
+def differing_days(
+    changes: DataFrame, *, day: str, as_of: date, keys: Sequence[str] = ()
+) -> DataFrame:
+    """The distinct days up to ``as_of`` on which spans that came and went differ: keys, ``day``.
 
     ``changes`` are the spans that came (``change`` = 1) or went (-1). Of one that is now
     longer or shorter only the days between its two ends differ.
@@ -97,11 +99,8 @@ def differing_days(changes: DataFrame, *, day: str, as_of: date) -> DataFrame:
             F.expr("max(__end) AS __until"),
         )
     )
-    return (
-        told.where("__first < __until")
-        .selectExpr(f"explode(sequence(__first, date_sub(__until, 1))) AS {quoted(day)}")
-        .distinct()
-    )
+    every = f"explode(sequence(__first, date_sub(__until, 1))) AS {quoted(day)}"
+    return told.where("__first < __until").selectExpr(*map(quoted, keys), every).distinct()
 
 
 def _date(day: date) -> str:
