@@ -64,6 +64,21 @@ class Inputs:
         since = (write.since, first) if write.since and first else None
         return OfKeys(write.on, self.touched_keys, since, self._in_order is not None)
 
+    def within(self, result: DataFrame) -> DataFrame:
+        """The result's rows of what is touched, where its inputs may tell of more than that."""
+        region = self.region
+        if isinstance(region, OfDays):
+            return result.where(days_predicate(region.column, region.days))
+        if isinstance(region, OfKeys) and any(
+            isinstance(read, Part) and read.by for read in self.step.reads
+        ):
+            # All days of all touched keys were read that any of them needs.
+            on = list(region.on)
+            return result.join(
+                F.broadcast(self.touched_keys.frame.select(*on)), on=on, how="left_semi"
+            )
+        return result
+
     def _frame(self, read: Read) -> DataFrame:
         if isinstance(read, Own):
             return self._own(read)

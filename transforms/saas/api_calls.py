@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from schemas.saas_operations import ApiEndpointHourly
 from transforms.techniques.daily import day_of
 from transforms.techniques.ratios import ratio
+from transforms.techniques.sums import exact_deviation, exact_mean
 
 HOURS_BEFORE, FEWEST_HOURS = 168, 24
 # An hour of UTC begins on the day before where a zone is no whole hours away.
@@ -40,8 +41,8 @@ def api_endpoint_hourly(
             F.count(F.lit(1)).alias("calls"),
             F.count_if(code.between(400, 499)).alias("client_errors"),
             F.count_if(code.between(500, 599)).alias("server_errors"),
-            F.avg(latency).alias("latency_mean"),
-            F.stddev_samp(latency).alias("latency_stddev"),
+            exact_mean("latency_ms").alias("latency_mean"),
+            exact_deviation("latency_ms").alias("latency_stddev"),
             F.percentile(latency, F.array(*map(F.lit, (0.5, 0.95, 0.99)))).alias("latency"),
         )
         .withColumns(

@@ -22,9 +22,11 @@ from transforms.saas.told_versions import latest, told_versions
 from transforms.techniques import attribution, mrr
 from transforms.techniques.daily import day_of, ends
 from transforms.techniques.sql_text import is_in
+from transforms.techniques.sums import exact_mean, exact_sum
 
 TOUCHING = ("email", "call", "meeting", "form", "ad")
 NO_TOUCH = "(unattributed)"
+CREDIT_PLACES = 15
 _KEPT = ("conversion_id", "conversion_type", "customer_id", "conversion_ts", "revenue")
 
 
@@ -246,7 +248,7 @@ def channel_attribution(
     return (
         int_attribution_credits.groupBy(month.alias("month"), "model", "channel")
         .agg(
-            F.sum("credit").alias("conversions"),
+            exact_sum("credit", CREDIT_PLACES).alias("conversions"),
             F.sum("attributed_revenue").cast("decimal(18,2)").alias("revenue"),
         )
         .select(*ChannelAttribution.columns)
@@ -265,8 +267,8 @@ def attribution_paths(int_touchpoints: DataFrame) -> DataFrame:
         .groupBy("conversion_id")
         .agg(
             F.array_sort(F.collect_list(F.struct("touch_position", "channel"))).alias("__steps"),
-            F.first("revenue").alias("revenue"),
-            F.first(days).alias("__days"),
+            F.min("revenue").alias("revenue"),
+            F.min(days).alias("__days"),
         )
         .withColumn("path", F.array_join("__steps.channel", " > "))
     )
@@ -276,7 +278,7 @@ def attribution_paths(int_touchpoints: DataFrame) -> DataFrame:
         .agg(
             F.count(F.lit(1)).alias("conversions"),
             F.sum("revenue").cast("decimal(18,2)").alias("revenue"),
-            F.avg("__days").alias("mean_days"),
+            exact_mean("__days").alias("mean_days"),
         )
         .withColumn("path_rank", F.row_number().over(ranked).cast("bigint"))
         .select(*AttributionPaths.columns)

@@ -17,16 +17,16 @@ from schemas.saas_marketing import (
     IntCampaignVersions,
     MarketingPerformance,
 )
-from transforms.saas.attribution import email_events
+from transforms.saas.attribution import CREDIT_PLACES, email_events
 from transforms.saas.told_versions import before_the_end, cut_at, latest, numbered, told_versions
 from transforms.techniques import daily
 from transforms.techniques.ratios import ratio
 from transforms.techniques.scd2 import joined_neighbours
+from transforms.techniques.sums import exact_sum
 
 ATTRIBUTES = ("name", "channel", "status", "lifecycle", "last_end")
 TRAILING_DAYS = 28
 NONE = "(none)"
-MONEYS = ("spend", "attributed_revenue")
 _MAILED = {"emails_sent": "sent", "email_opens": "open", "email_clicks": "click"}
 
 
@@ -124,7 +124,7 @@ def int_campaign_facts(
         int_attribution_credits.where("model = 'linear'")
         .groupBy(*_of(daily.day_of("conversion_ts", zone)))
         .agg(
-            F.sum("credit").alias("conversions"),
+            exact_sum("credit", CREDIT_PLACES).alias("conversions"),
             F.sum("attributed_revenue").alias("attributed_revenue"),
         )
     )
@@ -144,7 +144,7 @@ def int_campaign_facts(
         reduce(DataFrame.unionByName, told)
         .where("campaign_id IS NOT NULL")
         .groupBy("campaign_id", "fact_date")
-        .agg(*[F.coalesce(F.sum(n), F.lit(0)).cast(kind).alias(n) for n, kind in kinds.items()])
+        .agg(*[F.coalesce(_total(n), F.lit(0)).cast(kind).alias(n) for n, kind in kinds.items()])
     )
     is_any = reduce(lambda a, b: a | b, [F.col(n) != 0 for n in FACTS])
     return summed.where(is_any).select(*IntCampaignFacts.columns)
@@ -249,7 +249,11 @@ def marketing_performance(campaigns_daily: DataFrame) -> DataFrame:
 
 def _summed() -> list[Column]:
     kinds = {n: CampaignsDaily.columns[n].type for n in FACTS}
-    return [F.sum(n).cast(kind).alias(n) for n, kind in kinds.items()]
+    return [_total(n).cast(kind).alias(n) for n, kind in kinds.items()]
+
+
+def _total(fact: str) -> Column:
+    return exact_sum(fact, CREDIT_PLACES) if fact == "conversions" else F.sum(fact)
 
 
 def _returns() -> dict[str, Column]:

@@ -35,7 +35,7 @@ def int_contacts(
     merges = (
         stg_hubspot_contact_merges.where(F.col("merged_at") < ends(as_of, reporting_time_zone))
         .groupBy(F.col("from_contact_id").alias("from_login"))
-        .agg(F.min_by("into_contact_id", F.struct(_earliest_last("merged_at"), "into_contact_id")))
+        .agg(F.min_by("into_contact_id", F.struct(-F.unix_micros("merged_at"), "into_contact_id")))
         .toDF("from_login", "into_login")
         .withColumn("merged_at", F.expr(_ONE_INSTANT))
     )
@@ -60,11 +60,6 @@ def int_contacts(
         ),
         int_customer_map,
     ).select(*IntContacts.columns)
-
-
-def _earliest_last(instant: str) -> F.Column:
-    """An order in which the latest comes first."""
-    return -F.unix_micros(instant)
 
 
 def with_customer(rows: DataFrame, int_customer_map: DataFrame) -> DataFrame:

@@ -13,6 +13,7 @@ from transforms.saas.told_versions import latest, told_versions
 from transforms.techniques import daily, intervals
 from transforms.techniques.as_of import as_of_join
 from transforms.techniques.ratios import ratio
+from transforms.techniques.sums import exact_mean, exact_sum
 
 TRAILING_DAYS = 28
 
@@ -33,13 +34,17 @@ def device_hourly(
     is_down = F.col("connectivity") == "offline"
     is_known = is_down | (F.col("connectivity") == "online")
     hours = (
-        pieces.groupBy("device_id", "hour_ts")
+        pieces.withColumns(
+            {
+                "__known": F.when(is_known, F.col("seconds")),
+                "__down": F.when(is_down, F.col("seconds")),
+            }
+        )
+        .groupBy("device_id", "hour_ts")
         .agg(
             F.max_by(F.struct("location_id"), "valid_from").alias("__last"),
-            F.sum(F.when(is_known, F.col("seconds"))).alias("known_seconds"),
-            F.coalesce(F.sum(F.when(is_down, F.col("seconds"))), F.lit(0.0)).alias(
-                "outage_seconds"
-            ),
+            exact_sum("__known").alias("known_seconds"),
+            F.coalesce(exact_sum("__down"), F.lit(0.0)).alias("outage_seconds"),
         )
         .where("known_seconds > 0")
         .withColumn("location_id", F.col("__last.location_id"))
@@ -58,6 +63,7 @@ def device_hourly(
     counted = (
         stg_app_device_events.join(lives, on="device_id", how="inner")
         .where("occurred_at >= life_start AND occurred_at < life_end")
+        .withColumn("__read", value)
         .groupBy("device_id", hour.alias("hour_ts"))
         .agg(
             F.count(F.lit(1)).alias("events"),
@@ -65,9 +71,9 @@ def device_hourly(
                 F.count_if(F.col("event_type") == kind).alias(name)
                 for name, kind in COUNTED_TYPES.items()
             ],
-            F.avg(value).alias("reading_mean"),
-            F.min(value).alias("reading_min"),
-            F.max(value).alias("reading_max"),
+            exact_mean("__read").alias("reading_mean"),
+            F.min("__read").alias("reading_min"),
+            F.max("__read").alias("reading_max"),
         )
     )
     begun = int_device_outages.groupBy(
@@ -215,8 +221,8 @@ def devices_atomic(
         device_hourly.where(F.col("hour_date").between(first, F.lit(as_of)))
         .groupBy("device_id")
         .agg(
-            F.sum("known_seconds").alias("known"),
-            F.sum("outage_seconds").alias("down"),
+            exact_sum("known_seconds").alias("known"),
+            exact_sum("outage_seconds").alias("down"),
             F.sum("errors").alias("errors_28"),
             F.sum("maintenances").alias("maintenances_28"),
         )

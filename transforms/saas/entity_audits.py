@@ -6,7 +6,7 @@ not agree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
 
 from pyspark.sql import DataFrame, Window
@@ -88,15 +88,26 @@ def hours_unlike_history(
 ) -> DataFrame:
     """Hours of devices that stood elsewhere at the hour's end."""
     at_end = result.withColumn("__end", F.expr("hour_ts + INTERVAL 3599999999 MICROSECONDS"))
-    return _unlike(at_end, devices_history, "device_id", ("location_id",))
+    known = as_of_join(
+        at_end,
+        devices_history,
+        on={"device_id": "device_id"},
+        at="__end",
+        take={"location_id": "__told"},
+    )
+    return known.where("NOT location_id <=> __told")
 
 
 def location_days_unlike_history(
     result: DataFrame, locations_history: DataFrame, *inputs: DataFrame, reporting_time_zone: str
 ) -> DataFrame:
     """Days of locations that the history tells otherwise, just before the day's end."""
-    return days_unlike_history(
-        result, locations_history, "location_id", ("customer_id", "status"), reporting_time_zone
+    return daily.days_unlike_history(
+        result,
+        locations_history,
+        key="location_id",
+        columns=("customer_id", "status"),
+        zone=reporting_time_zone,
     )
 
 
@@ -110,18 +121,6 @@ def user_days_unlike_history(
     """Days of the result's users that it tells otherwise, just before the day's end."""
     theirs = users_daily.join(result.select("user_id").distinct(), on="user_id", how="left_semi")
     columns = ("customer_id", "location_id", "role", "status", "activity_state")
-    return days_unlike_history(theirs, result, "user_id", columns, reporting_time_zone)
-
-
-def days_unlike_history(
-    days: DataFrame, history: DataFrame, key: str, columns: Sequence[str], zone: str
-) -> DataFrame:
-    """Rows by snapshot_date of which ``columns`` are not as of the history at the day's end."""
-    end = daily.last_instant(F.col("snapshot_date"), zone)
-    return _unlike(days.withColumn("__end", end), history, key, columns)
-
-
-def _unlike(rows: DataFrame, history: DataFrame, key: str, columns: Sequence[str]) -> DataFrame:
-    told = history.withColumn("__told", F.struct(*columns))
-    known = as_of_join(rows, told, on={key: key}, at="__end", take={"__told": "__told"})
-    return known.where(~F.struct(*columns).eqNullSafe(F.col("__told")))
+    return daily.days_unlike_history(
+        theirs, result, key="user_id", columns=columns, zone=reporting_time_zone
+    )

@@ -19,6 +19,7 @@ from transforms.saas.told_versions import before_the_end, cut_at, numbered, told
 from transforms.techniques import daily
 from transforms.techniques.ratios import ratio
 from transforms.techniques.scd2 import joined_neighbours
+from transforms.techniques.sums import exact_sum
 
 ATTRIBUTES = ("name", "parent_feature_id", "plan", "rollout")
 TRAILING_DAYS = 28
@@ -57,18 +58,21 @@ def features_daily(
     facts = int_user_feature_daily.withColumnRenamed("activity_date", day)
     used = facts.groupBy(key, day).agg(
         F.sum("events").alias("events"),
-        (F.sum("seconds") / 60).alias("minutes"),
+        (exact_sum("seconds") / 60).alias("minutes"),
         F.countDistinct("user_id").alias("active_users"),
         F.countDistinct("customer_id").alias("active_customers"),
     )
-    trailing = {"keys": (key,), "day": day, "days": TRAILING_DAYS}
-    users = daily.with_trailing_count(rows, facts, who=("user_id",), name="users_28", **trailing)
+    users = daily.with_trailing_count(
+        rows, facts, keys=(key,), day=day, who=("user_id",), days=TRAILING_DAYS, name="users_28"
+    )
     customers = daily.with_trailing_count(
         users,
         facts.where("customer_id IS NOT NULL"),
+        keys=(key,),
+        day=day,
         who=("customer_id",),
+        days=TRAILING_DAYS,
         name="customers_28",
-        **trailing,
     )
     counts = ("events", "active_users", "active_customers", "eligible_customers")
     share = F.col("adoption_share")
@@ -264,9 +268,10 @@ def features_atomic(
         key, *[n for n in facts if n != "adoption_stage"]
     )
     recent = F.col("activity_date") >= F.date_sub(F.lit(as_of), TRAILING_DAYS - 1)
-    used = int_user_feature_daily.groupBy(key).agg(
+    timed = int_user_feature_daily.withColumn("__recent", F.when(recent, F.col("seconds")))
+    used = timed.groupBy(key).agg(
         F.sum(F.when(recent, F.col("events"))).alias("events_28"),
-        (F.sum(F.when(recent, F.col("seconds"))) / 60).alias("minutes_28"),
+        (exact_sum("__recent") / 60).alias("minutes_28"),
         F.min("activity_date").alias("first_used_date"),
         F.max("activity_date").alias("last_used_date"),
     )

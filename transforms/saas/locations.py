@@ -18,6 +18,7 @@ from transforms.saas.told_versions import before_the_end, ended, latest, numbere
 from transforms.techniques import daily, intervals
 from transforms.techniques.ratios import ratio
 from transforms.techniques.scd2 import joined_neighbours
+from transforms.techniques.sums import exact_sum
 
 ATTRIBUTES = ("customer_id", "name", "city", "country", "status")
 TRAILING_DAYS = 28
@@ -81,7 +82,8 @@ def locations_daily(
         F.countDistinct("user_id").alias("active_users"), F.sum("events").alias("feature_events")
     )
     hours = device_hourly.groupBy(key, F.col("hour_date").alias(day)).agg(
-        *[F.sum(n).alias(n) for n in ("known_seconds", "outage_seconds", "readings", "errors")]
+        *[exact_sum(n).alias(n) for n in ("known_seconds", "outage_seconds")],
+        *[F.sum(n).alias(n) for n in ("readings", "errors")],
     )
     rows = there
     for facts in (devices, users, used, hours):
@@ -183,11 +185,17 @@ def locations_atomic(
     is_recent = F.col("snapshot_date") >= first
     facts = [n for n in LocationsDaily.columns if n not in (key, "customer_id", "status")]
     days = (
-        locations_daily.groupBy(key)
+        locations_daily.withColumns(
+            {
+                "__known": F.when(is_recent, F.col("known_seconds")),
+                "__down": F.when(is_recent, F.col("outage_seconds")),
+            }
+        )
+        .groupBy(key)
         .agg(
             F.max_by(F.struct(*facts), "snapshot_date").alias("last"),
-            F.sum(F.when(is_recent, F.col("known_seconds"))).alias("known"),
-            F.sum(F.when(is_recent, F.col("outage_seconds"))).alias("down"),
+            exact_sum("__known").alias("known"),
+            exact_sum("__down").alias("down"),
             F.sum(F.when(is_recent, F.col("activity"))).alias("activity_28"),
             F.max(F.when(F.col("activity") > 0, F.col("snapshot_date"))).alias("last_active_date"),
         )
@@ -220,8 +228,9 @@ def operations_monitoring_hourly(
             F.max("customer_id").alias("customer_id"),
             F.count(F.lit(1)).alias("known_devices"),
             F.count_if(F.col("outage_seconds") > 0).alias("offline_devices"),
-            F.sum("known_seconds").alias("known"),
-            *[F.sum(n).alias(n) for n in ("outage_seconds", "readings", "errors")],
+            exact_sum("known_seconds").alias("known"),
+            exact_sum("outage_seconds").alias("outage_seconds"),
+            *[F.sum(n).alias(n) for n in ("readings", "errors")],
         )
         .withColumn("__end", F.expr("hour_ts + INTERVAL 3599999999 MICROSECONDS"))
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from pyspark.sql import DataFrame, Window
@@ -60,6 +60,30 @@ def ended(
         {status: F.lit(over), "valid_from": F.greatest("valid_from", "__end")}
     )
     return before.unionByName(after).drop("__end")
+
+
+def cut_at(versions: DataFrame, *, at: Sequence[str]) -> DataFrame:
+    """The versions, cut at each of their instants ``at`` that lies within them."""
+    instants = F.array_distinct(
+        F.filter(
+            F.array("valid_from", *at),
+            lambda cut: (
+                (cut >= F.col("valid_from"))
+                & (F.col("valid_to").isNull() | (cut < F.col("valid_to")))
+            ),
+        )
+    )
+    pieces = versions.withColumn("__starts", F.array_sort(instants))
+    return (
+        pieces.select("*", F.posexplode("__starts").alias("__n", "__start"))
+        .withColumns(
+            {
+                "valid_to": F.coalesce(F.try_element_at("__starts", F.col("__n") + 2), "valid_to"),
+                "valid_from": F.col("__start"),
+            }
+        )
+        .drop("__starts", "__n", "__start")
+    )
 
 
 def before_the_end(versions: DataFrame, *, as_of: date, zone: str) -> DataFrame:

@@ -19,6 +19,7 @@ from transforms.saas.told_versions import before_the_end, numbered, told_version
 from transforms.techniques import daily
 from transforms.techniques.as_of import as_of_join
 from transforms.techniques.scd2 import joined_neighbours
+from transforms.techniques.sums import exact_sum
 from transforms.techniques.totals import follow_totals
 
 ATTRIBUTES = ("customer_id", "location_id", "manager_user_id", "email", "role", "status")
@@ -53,7 +54,7 @@ def int_user_feature_daily(
         .groupBy("user_id", "feature_id", "activity_date")
         .agg(
             F.count(F.lit(1)).alias("events"),
-            F.coalesce(F.sum("duration_seconds"), F.lit(0.0)).alias("seconds"),
+            F.coalesce(exact_sum("duration_seconds"), F.lit(0.0)).alias("seconds"),
         )
         .withColumn("__end", daily.last_instant(F.col("activity_date"), zone))
     )
@@ -157,7 +158,7 @@ def users_daily(
     used = int_user_feature_daily.groupBy(key, F.col("activity_date").alias(day)).agg(
         F.sum("events").alias("events"),
         F.countDistinct("feature_id").alias("features_used"),
-        F.sum("seconds").alias("seconds"),
+        exact_sum("seconds").alias("seconds"),
         F.lit(1).alias("days"),
     )
     sums = {
@@ -270,7 +271,7 @@ def users_atomic(
         .groupBy(key)
         .agg(
             F.countDistinct("feature_id").alias("features_28"),
-            (F.sum("seconds") / 60).alias("minutes_28"),
+            (exact_sum("seconds") / 60).alias("minutes_28"),
         )
     )
     levels = int_user_hierarchy.select(key, "hierarchy_depth", "direct_reports", "all_reports")

@@ -251,6 +251,22 @@ def keys_of_other_states(
     return differing.select(key).union(gone.select(key)).distinct()
 
 
+def days_unlike_history(
+    rows: DataFrame,
+    history: DataFrame,
+    *,
+    key: str,
+    columns: Sequence[str],
+    zone: str,
+    day: str = "snapshot_date",
+) -> DataFrame:
+    """The rows by key and day of which ``columns`` are not as of the history at the day's end."""
+    told = history.withColumn("__told", F.struct(*columns))
+    ended = rows.withColumn("__end", last_instant(F.col(day), zone))
+    known = as_of_join(ended, told, on={key: key}, at="__end", take={"__told": "__told"})
+    return known.where(~F.struct(*columns).eqNullSafe(F.col("__told")))
+
+
 def new_days(
     entities: DataFrame, *, key: str, day: str, as_of: date, as_of_before: date | None
 ) -> DataFrame:

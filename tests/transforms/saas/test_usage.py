@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from jobs.engine.step import bind
 from schemas import saas_features as features
 from schemas import saas_operations as operations
 from schemas import saas_usage as usage
@@ -241,20 +242,20 @@ def test_an_hour_of_errors_stands_out(made: Made) -> None:
 
 
 AUDITED = (
-    (usage.UsersHistory, "activity_state", F.lit("active"), "days_are_as_of_history"),
-    (features.FeaturesHistory, "adoption_stage", F.lit("early"), "days_are_as_of_history"),
-    (usage.UsersHistory, "valid_to", F.lit(None).cast("timestamp"), "versions_do_not_overlap"),
-    (usage.UsersHistory, "is_current", F.lit(False), "one_version_is_open"),
+    (usage.UsersHistory, "activity_state", "'active'", "days_are_as_of_history"),
+    (features.FeaturesHistory, "adoption_stage", "'early'", "days_are_as_of_history"),
+    (usage.UsersHistory, "valid_to", "CAST(NULL AS TIMESTAMP)", "versions_do_not_overlap"),
+    (usage.UsersHistory, "is_current", "false", "one_version_is_open"),
 )
 
 
 @pytest.mark.parametrize(("table", "column", "value", "name"), AUDITED)
 def test_a_history_that_is_not_so_blocks(
-    made: Made, table: type, column: str, value: Any, name: str
+    made: Made, table: type, column: str, value: str, name: str
 ) -> None:
     [audit] = [a for a in made.steps[table].audits if a.name == name]
     frames = [made.frame(read.table) for read in made.steps[table].reads]
-    given = made.given(audit.failures)
+    given = bind(audit.failures, made.settings)
     good = made.frame(table)
     assert audit.failures(good, *frames, **given).count() == 0
-    assert audit.failures(good.withColumn(column, value), *frames, **given).count() > 0
+    assert audit.failures(good.withColumn(column, F.expr(value)), *frames, **given).count() > 0
