@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from jobs.engine.step import Changes, Stage, Step
-from jobs.systems import saas_operations, saas_revenue
+from jobs.systems import saas_customers, saas_marketing, saas_operations, saas_revenue
+from schemas.saas_features import IntFeatureVersions
 from schemas.saas_landing import LANDED
+from schemas.saas_marketing import IntContacts
 from transforms.saas import staging
 
 STAGING = tuple(
@@ -16,4 +18,10 @@ STAGING = tuple(
     )
     for of in LANDED
 )
-STEPS: tuple[Step, ...] = (*STAGING, *saas_revenue.STEPS, *saas_operations.STEPS)
+STEPS: tuple[Step, ...] = (
+    *STAGING,
+    *saas_revenue.STEPS,
+    *saas_operations.STEPS,
+    *(s for s in saas_marketing.STEPS if s.output in (IntContacts, IntFeatureVersions)),
+    *saas_customers.STEPS,
+)
