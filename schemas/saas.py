@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas import saas_entities, saas_entities_now, saas_marts, saas_revenue
+from schemas import saas_customers, saas_entities, saas_entities_now, saas_marts, saas_revenue
 from schemas.contract import Table
 from schemas.saas_landing import LANDED, QUARANTINES
 
@@ -15,4 +15,6 @@ TABLES: tuple[type[Table], ...] = (
     *saas_entities_now.TABLES,
     *saas_marts.TABLES,
     *saas_entities.TABLES,
+    *saas_customers.TABLES,
+    saas_marts.ExecutiveDashboardMonthly,
 )

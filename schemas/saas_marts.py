@@ -122,6 +122,59 @@ class MrrCube(_Mart):
     grain = ("month", "plan", "industry", "country")
 
 
+def _money(meaning: str) -> Column:
+    return Column(MONEY, meaning)
+
+
+class ExecutiveDashboardMonthly(_Mart):
+    """One row per month: what the company earns, keeps and spends.
+
+    Money is rounded half up once, from exact values. ``loss`` is contraction_mrr + churn_mrr.
+    """
+
+    month = _MONTH
+    mrr = Column(MONEY, "At the close.", required=True)
+    arr = Column(MONEY, "12 × mrr.", required=True)
+    mrr_change = Column(MONEY, "mrr less that at the close before.", required=True)
+    mrr_mean_3m = Column(MONEY, "Mean of this and the two closes before.", required=True)
+    cumulative_new_mrr = Column(MONEY, "new_mrr of this and all months before.", required=True)
+    customers = Column(BIGINT, "Customers with mrr at the close.", required=True)
+    arpa = _money("mrr / customers.")
+    new_customers = Column(BIGINT, "Who never closed above 0 before.", required=True)
+    reactivated_customers = Column(BIGINT, "Who did.", required=True)
+    churned_customers = Column(BIGINT, "Who pays no more.", required=True)
+    logo_churn_share = Column(DOUBLE, "churned / opening customers.")
+    gross_mrr_churn_share = Column(DOUBLE, "loss / opening_mrr.")
+    net_mrr_churn = Column(DOUBLE, "(loss - expansion - reactivation) / opening_mrr.")
+    movement_grr = Column(DOUBLE, "(opening_mrr - loss) / opening_mrr.")
+    quick_ratio = Column(DOUBLE, "(new + reactivation + expansion) / loss.")
+    nrr_1m = Column(DOUBLE, "See revenue_retention_monthly.")
+    grr_1m = Column(DOUBLE, "See revenue_retention_monthly.")
+    nrr_12m = Column(DOUBLE, "See revenue_retention_monthly.")
+    grr_12m = Column(DOUBLE, "See revenue_retention_monthly.")
+    spend = Column(MONEY, "Spent on campaigns.", required=True)
+    cac = _money("spend / new_customers.")
+    cac_status = Column(STRING, "no_spend, no_new_customers or ok.", required=True)
+    ltv = _money("arpa × gross_margin × opening_mrr / loss.")
+    ltv_status = Column(STRING, "no_customers, no_opening, no_churn or ok.", required=True)
+    ltv_cac = Column(DOUBLE, "ltv / cac.")
+    payback_months = Column(DOUBLE, "cac / (arpa × gross_margin).")
+    trial_customers = Column(BIGINT, "Customers on trial at the close.", required=True)
+    health_mean = Column(DOUBLE, "Mean health_score of paying customers at the close.")
+    at_risk_customers = Column(BIGINT, "Paying customers at risk.", required=True)
+    insufficient_data_customers = Column(BIGINT, "Paying ones without a score.", required=True)
+    mau = Column(BIGINT, "Users who used a feature in the 28 days to the close.", required=True)
+    tickets_opened = Column(BIGINT, "Tickets opened in the month.", required=True)
+    uptime_share = Column(DOUBLE, "Of all devices in the 28 days to the close.")
+    mrr_p25 = Column(DOUBLE, "Quartile of paying customers' mrr, interpolated.")
+    mrr_p50 = Column(DOUBLE, "Their median.")
+    mrr_p75 = Column(DOUBLE, "Their upper quartile.")
+    mrr_p90 = Column(DOUBLE, "Their upper decile.")
+    mrr_stddev = Column(DOUBLE, "Sample deviation of their mrr.")
+    uncounted_items = Column(BIGINT, "Items at the close without a price or rate.", required=True)
+    grain = ("month",)
+
+
 TABLES: tuple[type[Table], ...] = (
     MrrWaterfallMonthly,
     RevenueRetentionMonthly,

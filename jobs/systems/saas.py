@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.engine.step import Changes, Stage, Step
-from jobs.systems import saas_marketing, saas_operations, saas_revenue
+from jobs.systems import saas_customers, saas_marketing, saas_operations, saas_revenue
 from schemas.saas_landing import LANDED
 from transforms.saas import staging
 
@@ -21,4 +21,5 @@ STEPS: tuple[Step, ...] = (
     *saas_revenue.STEPS,
     *saas_operations.STEPS,
     *saas_marketing.STEPS,
+    *saas_customers.STEPS,
 )

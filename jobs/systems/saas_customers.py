@@ -23,6 +23,7 @@ from schemas.saas_customers import (
 )
 from schemas.saas_features import IntFeatureVersions
 from schemas.saas_landing import (
+    StgAppCampaignSpend,
     StgHubspotTickets,
     StgStripeCharges,
     StgStripeDisputes,
@@ -32,18 +33,30 @@ from schemas.saas_landing import (
     StgStripeSubscriptions,
 )
 from schemas.saas_marketing import IntContacts
+from schemas.saas_marts import (
+    ExecutiveDashboardMonthly,
+    MrrWaterfallMonthly,
+    RevenueRetentionMonthly,
+)
 from schemas.saas_operations import DeviceHourly, LocationsDaily
 from schemas.saas_revenue import (
     CustomersHistory,
     IntCustomerMap,
     IntCustomerSpans,
     IntFxRates,
+    IntSubscriptionItemDailyPrice,
     IntSubscriptionSpans,
     SubscriptionsDaily,
     SubscriptionsHistory,
 )
 from schemas.saas_usage import IntCustomerHierarchy, IntUserFeatureDaily, UsersDaily
-from transforms.saas import customer_days, customer_health, customer_touched, reconciliations
+from transforms.saas import (
+    customer_days,
+    customer_health,
+    customer_touched,
+    executive,
+    reconciliations,
+)
 
 
 def _money_differs(result: DataFrame, *inputs: DataFrame) -> DataFrame:
@@ -140,6 +153,18 @@ STEPS = (
         CustomerSuccessAccounts,
         customer_health.customer_success_accounts,
         reads=(Whole(CustomersAtomic), Whole(CustomersDaily)),
+        write=Replace(),
+    ),
+    Step(
+        ExecutiveDashboardMonthly,
+        executive.executive_dashboard_monthly,
+        reads=(
+            Whole(MrrWaterfallMonthly),
+            Whole(RevenueRetentionMonthly),
+            Whole(CustomersDaily),
+            Whole(IntSubscriptionItemDailyPrice),
+            Whole(StgAppCampaignSpend),
+        ),
         write=Replace(),
     ),
 )
