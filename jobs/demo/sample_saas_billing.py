@@ -10,135 +10,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 
 from jobs.demo.sample_delivery import Row
-from jobs.demo.sample_saas_company import PLANS, Company, Customer, text
+from jobs.demo.sample_saas_company import PLANS, Company
+from jobs.demo.sample_saas_people import Customer, text
+from jobs.demo.sample_saas_subscriptions import (
+    CENT,
+    EXACT,
+    EXPONENTS,
+    Item,
+    Price,
+    Subscription,
+)
 from jobs.demo.sample_web_behaviour import day_random
 
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "app_customer_links": ("customer_id", "stripe_customer_id", "hubspot_company_id"),
-    "app_fx_rates": ("rate_date", "currency", "rate", "updated_at"),
-    "stripe_customers": (
-        *("stripe_customer_id", "email", "name", "currency", "created_at", "updated_at"),
-    ),
-    "stripe_subscriptions": (
-        *("subscription_id", "stripe_customer_id", "status", "created_at"),
-        *("current_period_start", "current_period_end", "cancel_at_period_end", "canceled_at"),
-        *("ended_at", "trial_start", "trial_end", "pause_collection", "updated_at"),
-    ),
-    "stripe_subscription_items": (
-        *("item_id", "subscription_id", "price_id", "quantity", "created_at", "deleted_at"),
-        "updated_at",
-    ),
-    "stripe_prices": (
-        *("price_id", "product_id", "currency", "unit_amount", "billing_interval"),
-        *("interval_count", "usage_type", "updated_at"),
-    ),
-    "stripe_coupons": (
-        *("coupon_id", "percent_off", "amount_off", "currency", "duration"),
-        *("duration_in_months", "updated_at"),
-    ),
-    "stripe_discounts": (
-        *("discount_id", "subscription_id", "stripe_customer_id", "coupon_id", "started_at"),
-        *("ended_at", "updated_at"),
-    ),
-    "stripe_invoices": (
-        *("invoice_id", "stripe_customer_id", "subscription_id", "status", "currency"),
-        *("amount_due", "amount_paid", "created_at", "due_at", "paid_at", "updated_at"),
-    ),
-    "stripe_charges": (
-        *("charge_id", "stripe_customer_id", "invoice_id", "amount", "currency", "status"),
-        *("created_at", "updated_at"),
-    ),
-    "stripe_refunds": (
-        *("refund_id", "charge_id", "amount", "currency", "status", "created_at", "updated_at"),
-    ),
-    "stripe_disputes": (
-        *("dispute_id", "charge_id", "amount", "currency", "status", "created_at", "updated_at"),
-    ),
-}
-CENT, EXACT = Decimal("0.01"), Decimal("1e-10")
-EXPONENTS = {"usd": 2, "eur": 2, "jpy": 0}
-# Dollars a month for one, by plan; a yearly price is ten of them.
-_DOLLARS = {"basic": 49, "pro": 99, "chain": 249, "support": 19}
-_UNITS = {"usd": Decimal(1), "eur": Decimal("0.9"), "jpy": Decimal(150)}
 _COUPONS = (
     ("forever-20", "20", "forever", ""),
     ("three-months-50", "50", "repeating", "3"),
     ("once-10", "10", "once", ""),
 )
 _DAYS_AHEAD = 60
-
-
-@dataclass(frozen=True)
-class Price:
-    product: str
-    currency: str
-    interval: str
-
-    @property
-    def price_id(self) -> str:
-        return f"price_{self.product}_{self.currency}_{self.interval}"
-
-    @property
-    def unit_amount(self) -> int:
-        """In the currency's minor unit."""
-        months = 10 if self.interval == "year" else 1
-        units = _DOLLARS[self.product] * months * _UNITS[self.currency]
-        return int(units * 10 ** EXPONENTS[self.currency])
-
-    def monthly(self, quantity: int) -> Decimal:
-        """What so many are worth a month, in the currency."""
-        whole = Decimal(self.unit_amount * quantity) / 10 ** EXPONENTS[self.currency]
-        return (whole / (12 if self.interval == "year" else 1)).quantize(EXACT, ROUND_HALF_UP)
-
-
-@dataclass
-class Item:
-    """An item of a subscription: what it was from which instant on."""
-
-    item_id: str
-    told: list[tuple[datetime, Price, int]]
-    deleted_at: datetime | None = None
-
-    def at(self, end: datetime) -> tuple[Price, int] | None:
-        """What it is just before an instant."""
-        if self.deleted_at is not None and self.deleted_at < end:
-            return None
-        known = [(price, quantity) for since, price, quantity in self.told if since < end]
-        return known[-1] if known else None
-
-
-@dataclass
-class Subscription:
-    """A subscription's life, as it was meant."""
-
-    subscription_id: str
-    customer_id: str
-    began_at: datetime
-    trial_end: datetime | None = None
-    over_at: datetime | None = None
-    unpaid: tuple[datetime, datetime] | None = None
-    items: list[Item] = field(default_factory=list)
-    # Percent, since when and until when.
-    discount: tuple[int, datetime, datetime | None] | None = None
-
-    def counts(self, end: datetime) -> bool:
-        """Whether it is paid for just before an instant."""
-        is_live = self.began_at < end and (self.over_at is None or self.over_at >= end)
-        in_trial = self.trial_end is not None and self.trial_end >= end
-        is_unpaid = self.unpaid is not None and self.unpaid[0] < end <= self.unpaid[1]
-        return is_live and not in_trial and not is_unpaid
-
-    def percent(self, end: datetime) -> int:
-        if self.discount is None:
-            return 0
-        percent, since, until = self.discount
-        return percent if since < end and (until is None or until >= end) else 0
 
 
 class Billing:
@@ -427,6 +321,17 @@ class Billing:
                 "due_at": text(at + timedelta(days=3)),
             }
             self._land("stripe_invoices", at, row)
+            line = {
+                "line_id": f"il_{sub.subscription_id}_{number}",
+                "invoice_id": row["invoice_id"],
+                "subscription_id": sub.subscription_id,
+                "amount": str(due),
+                "currency": currency,
+                "is_proration": "false",
+                "period_start": text(at),
+                "period_end": text(at + length),
+            }
+            self._land("stripe_invoice_line_items", at, line)
             charge = {
                 "charge_id": f"ch_{sub.subscription_id}_{number}",
                 "stripe_customer_id": stripe_id,
@@ -449,11 +354,12 @@ class Billing:
     def _taken_back(self, charge: Row, at: datetime, random: Random) -> None:
         told = {name: charge[name] for name in ("charge_id", "amount", "currency")}
         told["created_at"] = text(at)
-        kind = random.random()
-        if kind < 0.03:
+        # Some are taken back whatever chance says, so that there are some in few.
+        digits = sum(map(int, filter(str.isdigit, charge["charge_id"])))
+        if digits % 13 == 1:
             row = {**told, "refund_id": "re" + charge["charge_id"][2:], "status": "succeeded"}
             self._land("stripe_refunds", at, row)
-        elif kind < 0.05:
+        elif digits % 13 == 2:
             status = random.choice(("lost", "won"))
             row = {**told, "dispute_id": "dp" + charge["charge_id"][2:], "status": status}
             self._land("stripe_disputes", at, row)

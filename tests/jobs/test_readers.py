@@ -18,7 +18,7 @@ from nbclient import NotebookClient
 from jobs.lake.lake import Lake
 from schemas.catalog import ALL_TABLES
 from schemas.contract import Table, description
-from tests.jobs.conftest import Bookings
+from tests.jobs.conftest import Bookings, Served
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 
@@ -39,9 +39,16 @@ def lake_of(
     lakes: tuple[Lake, Lake, Path],
     bookings: Bookings,
     community: tuple[Lake, Path],
+    served: Served,
 ) -> dict[str, Lake]:
     """A lake with tables of each system; those of ops are in every one."""
-    return {"web": lakes[0], "": lakes[0], "healthcare": bookings.lake, "social": community[0]}
+    return {
+        "web": lakes[0],
+        "": lakes[0],
+        "healthcare": bookings.lake,
+        "social": community[0],
+        "saas": served.lake,
+    }
 
 
 @pytest.mark.parametrize("table", ALL_TABLES, ids=lambda t: f"{t.layer}-{t.__name__}")
