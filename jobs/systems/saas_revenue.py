@@ -135,7 +135,12 @@ STEPS = (
         write=Replace(),
         audits=(Reconciliation("enough_is_matched", _too_few_matched),),
     ),
-    Step(IntFxRates, item_prices.int_fx_rates, reads=(Whole(StgAppFxRates),), write=Replace()),
+    Step(
+        IntFxRates,
+        item_prices.int_fx_rates,
+        reads=(Whole(StgAppFxRates), Whole(StgStripePrices, touches=False)),
+        write=Replace(),
+    ),
     Step(
         IntItemPriceSpans,
         item_prices.int_item_price_spans,

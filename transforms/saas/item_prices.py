@@ -27,9 +27,14 @@ _BEGINNING = "DATE'1900-01-01'"
 
 
 def int_fx_rates(
-    stg_fx_rates: DataFrame, *, as_of: date, reporting_time_zone: str, reporting_currency: str
+    stg_fx_rates: DataFrame,
+    stg_prices: DataFrame,
+    *,
+    as_of: date,
+    reporting_time_zone: str,
+    reporting_currency: str,
 ) -> DataFrame:
-    """See `IntFxRates`."""
+    """See `IntFxRates`. The reporting currency's is there with the first price, without rates."""
     told = known(stg_fx_rates, as_of, reporting_time_zone)
     told = told.where(f"rate_date <= DATE'{as_of.isoformat()}'")
     rates = latest(told, keys=("rate_date", "currency"), at="version_at")

@@ -113,6 +113,7 @@ def after_amount(units: str, amount: str, total: str) -> str:
 
     No more than the total is taken off; each part bears its share.
     """
+    total = f"({total})"
     left = f"({total} - least({amount}, {total}))"
     exact = half_up(f"try_multiply({units}, {left})", total)
     close = f"CAST(CAST({units} AS DOUBLE) * (CAST({left} AS DOUBLE) / {total}) AS {WHOLE})"
