@@ -24,6 +24,7 @@ from transforms.techniques.sql_text import cases, is_in, literal, with_columns
 from transforms.techniques.versions import day_of, latest, start_of
 
 _BEGINNING = "DATE'1900-01-01'"
+_THE_END = "DATE'9000-01-01'"
 
 
 def int_fx_rates(
@@ -260,7 +261,8 @@ def _points(
         told(taken, ["starts_on", "ends_on"]),
         told(once, [day_of(after_one, zone)]),
     ]
-    days = reduce(DataFrame.unionByName, found).distinct()
+    # No day that can be written lies further on.
+    days = reduce(DataFrame.unionByName, found).where(f"on_date < {_THE_END}").distinct()
     return days.selectExpr(
         "*", "lead(on_date) OVER (PARTITION BY subscription_id ORDER BY on_date) AS until_date"
     )

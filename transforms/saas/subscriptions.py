@@ -135,8 +135,13 @@ def _points(states: DataFrame, priced: DataFrame, zone: str) -> DataFrame:
         "subscription_id",
         days.format(f"from_date, {day_of('trial_end', zone)}"),
     ).union(priced.selectExpr("subscription_id", days.format("from_date, to_date")))
-    return found.distinct().selectExpr(
-        "*", "lead(on_date) OVER (PARTITION BY subscription_id ORDER BY on_date) AS until_date"
+    # No day that can be written lies further on.
+    return (
+        found.where("on_date < DATE'9000-01-01'")
+        .distinct()
+        .selectExpr(
+            "*", "lead(on_date) OVER (PARTITION BY subscription_id ORDER BY on_date) AS until_date"
+        )
     )
 
 
