@@ -53,6 +53,7 @@ from schemas.saas_revenue import (
 from transforms.saas import (
     customer_map,
     customers,
+    item_days,
     item_prices,
     reconciliations,
     revenue_marts,
@@ -137,7 +138,7 @@ STEPS = (
     ),
     Step(
         IntFxRates,
-        item_prices.int_fx_rates,
+        item_days.int_fx_rates,
         reads=(Whole(StgAppFxRates), Whole(StgStripePrices, touches=False)),
         write=Replace(),
     ),
@@ -153,11 +154,11 @@ STEPS = (
     ),
     Step(
         IntSubscriptionItemDailyPrice,
-        item_prices.int_subscription_item_daily_price,
+        item_days.int_subscription_item_daily_price,
         reads=(Whole(IntItemPriceSpans), Whole(IntFxRates), Whole(IntCustomerMap)),
         write=Replace("price_date"),
         also=Also(
-            item_prices.days_of_prices,
+            item_days.days_of_prices,
             reads=(
                 Changes(IntItemPriceSpans),
                 Changes(IntFxRates),

@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 
 from schemas.saas_revenue import IntSubscriptionSpans, SubscriptionsDaily, SubscriptionsHistory
 from transforms.saas.customer_map import customer_of_stripe
-from transforms.saas.item_prices import is_trial, priced_items, rated
+from transforms.saas.item_days import rated
+from transforms.saas.item_prices import is_trial, priced_items
 from transforms.saas.subscription_states import (
     come_due,
     item_pieces,
