@@ -209,6 +209,11 @@ def value(random: Random, instants: Instants, source: type[Source], column: str)
     is_required = any(column in group for group in source.required)
     odd = random.random() < (ODD_REQUIRED_SHARE if is_required else ODD_SHARE)
     odd = odd and f"{table_name(source)}.{column}" not in random_saas.ALWAYS_TOLD
+    if source.system == "saas":
+        # Its sources are wide: were each column so odd, hardly a record were sound.
+        odd = odd and random.random() < 0.2
+        if column in random_saas.ENDS and random.random() < random_saas.NO_END_SHARE:
+            return None
     if is_instant(column):
         return random.choice(_ODD_INSTANTS) if odd else instants.text(instants.draw())
     if source.system == "saas":
