@@ -36,6 +36,7 @@ class Layer(StrEnum):
     STAGING = "staging"
     INTERMEDIATE = "intermediate"
     CORE = "core"
+    PUBLIC = "public"  # of core what may be granted alone: no contact, no name
     MART = "mart"
     QUARANTINE = "quarantine"
     OPS = "ops"
@@ -99,7 +100,8 @@ class Table:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = {k: v for k, v in vars(cls).items() if isinstance(v, Column)}
+        # A column called like a word of Python is written with an underscore after it.
+        own = {k.removesuffix("_"): v for k, v in vars(cls).items() if isinstance(v, Column)}
         cls.columns = {**cls.columns, **own}
         unknown = {*cls.grain, *cls.partitioned_by, *cls.skipping} - set(cls.columns)
         if unknown:
@@ -151,12 +153,18 @@ def struct_type(table: type[Table]) -> T.StructType:
 class Source(Table):
     """A landing source: files below ``<landing>/<system>/<source>``, all text.
 
-    required  each entry is a group of column names of which a file must have at
-              least one: an id that was renamed is one group of two names
+    required    each entry is a group of column names of which a file must have at
+                least one: an id that was renamed is one group of two names
+    subject     the column that holds the id of the person a line is about; '' where a
+                line is about nobody
+    subject_if  a column and a word: only where it says so, in snake_case or camelCase,
+                is the line about a person
     """
 
     layer = Layer.LANDING
     required: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    subject: ClassVar[str] = ""
+    subject_if: ClassVar[tuple[str, str] | None] = None
 
 
 class RawTable(Table):
@@ -180,7 +188,10 @@ def raw_table(source: type[Source]) -> type[RawTable]:
         "partitioned_by": ("load_id",),
         "source": source,
     }
-    return type(source.__name__, (RawTable,), attributes)
+    raw = type(source.__name__, (RawTable,), attributes)
+    # A landed column may be called like an attribute of the class.
+    raw.columns = {**landed, **RAW_COLUMNS}
+    return raw
 
 
 RAW_COLUMNS = {
