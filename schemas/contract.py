@@ -188,7 +188,7 @@ def raw_table(source: type[Source]) -> type[RawTable]:
         "partitioned_by": ("load_id",),
         "source": source,
     }
-    raw = type(source.__name__, (RawTable,), attributes)
+    raw: type[RawTable] = type(source.__name__, (RawTable,), attributes)
     # A landed column may be called like an attribute of the class.
     raw.columns = {**landed, **RAW_COLUMNS}
     return raw
