@@ -27,8 +27,8 @@ from jobs.lake.regions import Everything, OfDays, OfKeys, Rows, Written
 from schemas.contract import Table, struct_type
 
 IN_FUTURE = "in_future"
-# Which load brought a row, and when, is no part of what landed.
-_NOT_LANDED = ("loaded_at", "load_id", "landed_line")
+# Which load brought a row, when, and what was left out of it is no part of what landed.
+_NOT_LANDED = ("loaded_at", "load_id", "landed_line", "policy_actions")
 
 
 def run_staging(
