@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from jobs.errors import UsageError
+from transforms.techniques.keyed_hash import key_id, keyed_hash
 
 DEFAULTS = "policy.toml"
 
@@ -165,8 +166,15 @@ def _toml(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file} is not TOML: {error}.") from error
 
 
-def system_settings(policy: Policy, system: str, as_of: date) -> dict[str, Any]:
-    """Every setting that a step of the system may name, by name."""
+def system_settings(
+    policy: Policy, system: str, as_of: date, key: str | None = None
+) -> dict[str, Any]:
+    """Every setting that a step of the system may name, by name.
+
+    ``key`` is the one that a system with a privacy policy hashes with; without it a step
+    that hashes can be planned and not run.
+    """
+    keyed = {"key_id": key_id(key), "keyed_hash": keyed_hash(key)} if key else {"key_id": ""}
     return {
         "reporting_time_zone": policy.reporting_time_zone,
         "earliest_date": policy.earliest_date,
@@ -176,6 +184,7 @@ def system_settings(policy: Policy, system: str, as_of: date) -> dict[str, Any]:
         "channel_rules": _shipped("channel_rules.toml"),
         "sites": _shipped("sites.toml"),
         "bot_patterns": bot_patterns(),
+        **keyed,
         **getattr(policy, system).model_dump(),
     }
 

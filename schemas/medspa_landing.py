@@ -41,6 +41,7 @@ def _instant(meaning: str = "") -> Column:
 class _Source(Source):
     system = SYSTEM
     required = (("id",),)
+    has_policy = True
 
 
 class Leads(_Source):
@@ -56,7 +57,7 @@ class Leads(_Source):
     ad_platform = Column(STRING, "Advertising platform.")
     created_at = _instant()
     updated_at = _instant()
-    subject = "id"
+    subject = ("id",)
 
 
 class Tags(_Source):
@@ -77,7 +78,7 @@ class LeadTags(_Source):
     tag_id = Column(STRING, "The tag.")
     created_at = _instant()
     updated_at = _instant()
-    subject = "lead_id"
+    subject = ("lead_id",)
 
 
 class PipelineStages(_Source):
@@ -99,7 +100,7 @@ class LeadStages(_Source):
     stage_id = Column(STRING, "The stage moved to.")
     changed_at = _instant("When.")
     updated_at = _instant()
-    subject = "lead_id"
+    subject = ("lead_id",)
 
 
 class Opportunities(_Source):
@@ -112,7 +113,7 @@ class Opportunities(_Source):
     expected_date = Column(STRING, f"When the procedure is expected. {_DAY}")
     created_at = _instant()
     updated_at = _instant()
-    subject = "lead_id"
+    subject = ("lead_id",)
 
 
 class Activities(_Source):
@@ -124,7 +125,7 @@ class Activities(_Source):
     payload_json = Column(STRING, "What the type's keys allow, as JSON.", privacy=FREE_TEXT)
     created_at = _instant("When.")
     updated_at = _instant()
-    subject = "lead_id"
+    subject = ("lead_id",)
 
 
 class Campaigns(_Source):
@@ -148,7 +149,7 @@ class KpiEvents(_Source):
     occurred_at = _instant("When.")
     metadata_json = Column(STRING, "What the kind's keys allow, as JSON.", privacy=FREE_TEXT)
     updated_at = _instant()
-    subject = "lead_id"
+    subject = ("lead_id",)
 
 
 class Providers(_Source):
@@ -176,8 +177,7 @@ class Deletions(_Source):
     id = Column(STRING, "Its id.", privacy=PSEUDONYM)
     deleted_at = _instant("When.")
     reason = Column(STRING, "customer_request, duplicate, spam, test or other.")
-    subject = "id"
-    subject_if = ("entity", "lead")
+    subject = ("id",)
 
 
 class LegalHolds(_Source):
@@ -188,7 +188,7 @@ class LegalHolds(_Source):
     to = Column(STRING, f"Last day of the hold; open if there is none. {_DAY}")
     updated_at = _instant()
     required = (("lead_id",),)
-    subject = "lead_id"
+    subject = ("lead_id",)
 
 
 RawLeads = raw_table(Leads)

@@ -26,8 +26,8 @@ from jobs.lake.predicates import days_predicate
 from jobs.lake.regions import Everything, OfDays, OfKeys, Rows, Written
 from schemas.contract import Table, struct_type
 
-# Which load brought a row, and when, is no part of what landed.
-_NOT_LANDED = ("loaded_at", "load_id", "landed_line")
+# Which load brought a row, when, and what was left out of it is no part of what landed.
+_NOT_LANDED = ("loaded_at", "load_id", "landed_line", "policy_actions")
 
 
 def run_staging(

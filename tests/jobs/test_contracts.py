@@ -101,7 +101,7 @@ def frame_of(spark: SparkSession, step: Step, read: Read) -> DataFrame:
 @pytest.mark.parametrize("step", ALL_STEPS, ids=name_of)
 def test_a_step_gives_its_contract_on_empty_inputs(spark: SparkSession, step: Step) -> None:
     """Made anew and, where its function tells the two apart, following a change."""
-    given = system_settings(load_policy(), step.output.system, date(2025, 3, 1))
+    given = system_settings(load_policy(), step.output.system, date(2025, 3, 1), key="k" * 32)
     anew = {**given, "touched": None, "first_touched_day": None}
     frames = [frame_of(spark, step, read) for read in step.reads]
     on = step.write.on if isinstance(step.write, Replace) else ()
@@ -118,7 +118,7 @@ def test_a_step_gives_its_contract_on_empty_inputs(spark: SparkSession, step: St
 def test_what_also_is_touched_is_told_in_the_columns_replaced_on(
     spark: SparkSession, step: Step
 ) -> None:
-    settings = system_settings(load_policy(), step.output.system, date(2025, 3, 1))
+    settings = system_settings(load_policy(), step.output.system, date(2025, 3, 1), key="k" * 32)
     frames = [frame_of(spark, step, read) for read in step.also.reads]
     told = step.also.touched(*frames, **bind(step.also.touched, settings))
     wanted = struct_type(step.output)
