@@ -10,7 +10,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jobs.demo import sample_healthcare, sample_social, sample_web
+from jobs.demo import sample_healthcare, sample_medspa, sample_social, sample_web
 from jobs.engine.results import RunResult
 from jobs.engine.runner import Run
 from jobs.lake.lake import Lake
@@ -25,6 +25,7 @@ SAMPLES = {
     "web": (sample_web.write_landing, 300),
     "healthcare": (sample_healthcare.write_landing, 150),
     "social": (sample_social.write_landing, 200),
+    "medspa": (sample_medspa.write_landing, 120),
 }
 COLUMNS = (
     "client_id",
@@ -110,7 +111,11 @@ def contents(lake: Lake, system: str = "web") -> dict[str, list[Any]]:
         frame = lake.read(table)
         if table.layer is Layer.QUARANTINE:
             told = ("record_id", "reasons", "due_date", "id", "record")
-            shown = [n for n in told if n in table.columns and not (n == "record" and "landed_file" in table.columns)]
+            shown = [
+                n
+                for n in told
+                if n in table.columns and not (n == "record" and "landed_file" in table.columns)
+            ]
             frame = frame.select(*shown)
         found[qualified_name(table)] = sorted(map(str, frame.collect()))
     return found

@@ -33,7 +33,12 @@ def activity(id: str, of: str, when: str, kind: str = "call", **payload: str) ->
 
 
 def moved(id: str, of: str, stage: str, day: int, month: int = 4) -> dict[str, str]:
-    return {"id": id, "lead_id": of, "stage_id": f"stage-{stage}", "changed_at": at(day, month=month)}
+    return {
+        "id": id,
+        "lead_id": of,
+        "stage_id": f"stage-{stage}",
+        "changed_at": at(day, month=month),
+    }
 
 
 def deleted(entity: str, id: str, day: int, reason: str = "duplicate") -> dict[str, str]:
@@ -84,7 +89,11 @@ FIRST: Rows = {
         activity("l16-in", "l16", at(5, "12:00"), direction="inbound"),
         activity("l16-out", "l16", at(7, "09:30"), direction="outbound"),
     ],
-    "deletions": [deleted("Lead", "l10", 5), deleted("lead", "l10b", 5), deleted("lead", "l10c", 5)],
+    "deletions": [
+        deleted("Lead", "l10", 5),
+        deleted("lead", "l10b", 5),
+        deleted("lead", "l10c", 5),
+    ],
     "lead_stages": [
         moved("s1", "l11", "new", 1),
         moved("s2", "l11", "contacted", 3),
