@@ -52,7 +52,7 @@ SOURCES = {
         "created_at",
         late_share=0.06,
         in_json=True,
-        personal=canaries.spoiled_lead,
+        personal=_one_of(*canaries.ODD_LEADS),
         invalid=_one_of({"email": "nobody@nowhere"}, {"phone": "555-0123"}),
     ),
     "tags": _files("tags", "created_at"),

@@ -134,8 +134,24 @@ class Clinic:
         for journey in self.journeys:
             if journey.comes_on <= number:
                 yield from self._of_lead(journey, number, midnight, random)
+        yield from self._odd(number, midnight)
         for click in range(3):
             yield "kpi_events", self._event(f"ad-{number}-{click}", "", "ad_click", midnight)
+
+    def _odd(self, number: int, midnight: datetime) -> Iterator[tuple[str, Row]]:
+        """A lead a day with something personal where it must not be, and at first what it did."""
+        told = _text(midnight)
+        if number < len(canaries.ODD_LEADS):
+            row = {"id": f"odd-{number}", "last_name": canaries.LAST_NAMES[0], "created_at": told}
+            yield "leads", {**row, **canaries.ODD_LEADS[number]}
+        if number == 0:
+            for count, (kind, said) in enumerate(canaries.ODD_PAYLOADS):
+                row = {"id": f"act-odd-{count}", "lead_id": "odd-0", "type": kind}
+                text = json.dumps(said, ensure_ascii=False)
+                yield "activities", {**row, "payload_json": text, "created_at": told}
+            metadata = json.dumps(canaries.ON_INVOICE)
+            paid = self._event("odd", "odd-0", "invoice_paid", midnight, 100)
+            yield "kpi_events", {**paid, "metadata_json": metadata}
 
     # -- what the clinic sets up ------------------------------------------------------------
 
@@ -355,7 +371,7 @@ class Clinic:
             "provider_id": provider,
             "procedure_code": code,
             "currency": "USD",
-            **canaries.on_invoice(lead.number, random),
+            **(canaries.ON_INVOICE if lead.number % 4 == 0 else {}),
         }
         paid = cents + random.randrange(-3_000, 3_000)
         yield "kpi_events", self._event(f"i-{lead.number}", key, "invoice_paid", at, paid, named)

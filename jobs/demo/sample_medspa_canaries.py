@@ -38,41 +38,34 @@ def camel(name: str) -> str:
     return re.sub(r"_([a-z])", lambda found: found.group(1).upper(), name)
 
 
+_PAGE = f"https://clinic.example/book?e={EMAILS[0].replace('@', '%40')}&t=6465550187"
+# Leads with something personal where something else belongs: the columns that differ.
+ODD_LEADS: tuple[dict[str, str], ...] = (
+    {"first_name": FULL_NAMES[0]},
+    {"first_name": EMAILS[0]},
+    {"email": f"{FULL_NAMES[1]} <{EMAILS[1]}>"},
+    {"phone": f"ask for {FULL_NAMES[0]}"},
+    {"id": EMAILS[0]},
+    {"id": "", "email": EMAILS[1], "first_name": "Wren"},
+    {"created_at": f"called {LAST_NAMES[0]}"},
+    {"source": f"friend of {EMAILS[0]}, {PHONES[0]}, {PHONES[1]}"},
+    {"campaign_id": "spring glow (tell 917 555 0199)"},
+)
+# Keys of activities by type: ones that are not listed, and listed ones with something in them.
+ODD_PAYLOADS: tuple[tuple[str, dict[str, object]], ...] = (
+    ("sms_sent", {"body": TYPED[0], "templateId": EMAILS[1]}),
+    ("email_sent", {"subject": f"pay {CARD}", "message": TYPED[1]}),
+    ("email_sent", {"subject": f"SSN {SSN}, {MRN}, {DIAGNOSIS}"}),
+    ("email_sent", {"subject": f"you are {BIRTH}?"}),
+    ("call", {"notes": HISTORIES[0], "transcript": TYPED[0]}),
+    ("form_submit", {"pageUrl": _PAGE, "fullName": FULL_NAMES[1]}),
+    ("form_submit", {"dateOfBirth": BIRTH_DATE, "photo": {"file": PHOTO}}),
+)
+# Keys of an invoice's metadata that are not listed.
+ON_INVOICE = {"diagnosis": DIAGNOSIS, "national_id": NATIONAL_ID}
+
+
 def payload(kind: str, random: Random) -> dict[str, object]:
-    """Keys of an activity: ones that are not listed, and listed ones with something in them."""
-    subjects = (f"pay {CARD}", f"SSN {SSN}, {MRN}, {DIAGNOSIS}", f"you are {BIRTH}?", "See you")
-    pages = f"https://clinic.example/book?e={EMAILS[0].replace('@', '%40')}&t=6465550187"
-    said: dict[str, dict[str, object]] = {
-        "sms_sent": {"body": random.choice(TYPED), "templateId": EMAILS[1]},
-        "email_sent": {"subject": random.choice(subjects), "message": random.choice(TYPED)},
-        "call": {"notes": random.choice(HISTORIES), "transcript": random.choice(TYPED)},
-        "form_submit": {
-            "pageUrl": pages,
-            "fullName": random.choice(FULL_NAMES),
-            "dateOfBirth": BIRTH_DATE,
-            "photo": {"file": PHOTO},
-        },
-    }
-    return said[kind] if random.random() < 0.5 else {}
-
-
-def on_invoice(number: int, random: Random) -> dict[str, str]:
-    """Keys of an invoice's metadata that are not listed."""
-    return {"diagnosis": DIAGNOSIS, "national_id": NATIONAL_ID} if number % 4 == 0 else {}
-
-
-def spoiled_lead(random: Random) -> dict[str, str]:
-    """A lead with something personal where something else belongs."""
-    return random.choice(
-        (
-            {"first_name": FULL_NAMES[0]},
-            {"first_name": EMAILS[0]},
-            {"email": f"{FULL_NAMES[1]} <{EMAILS[1]}>"},
-            {"phone": f"ask for {FULL_NAMES[0]}"},
-            {"id": EMAILS[0]},
-            {"id": "", "email": EMAILS[1], "first_name": "Wren"},
-            {"created_at": f"called {LAST_NAMES[0]}"},
-            {"source": f"friend of {EMAILS[0]}, {PHONES[0]}"},
-            {"campaign_id": "spring glow (tell 917 555 0199)"},
-        )
-    )
+    """One of the odd payloads of the type, or nothing."""
+    odd = [said for of, said in ODD_PAYLOADS if of == kind]
+    return random.choice(odd) if random.random() < 0.5 else {}
