@@ -11,11 +11,19 @@ import tomllib
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import crawleruseragents
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+import phonenumbers
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from jobs.errors import UsageError
 from transforms.techniques.keyed_hash import key_id, keyed_hash
@@ -29,6 +37,12 @@ def _known_zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError(f"no time zone is called {name!r}") from error
     return name
+
+
+def _known_region(code: str) -> str:
+    if code not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError(f"no region of telephone numbers is called {code!r}")
+    return code
 
 
 class _Section(BaseModel):
@@ -69,6 +83,23 @@ class SocialPolicy(_Section):
     sketch_lg_k: Annotated[int, Field(ge=4, le=21)]
 
 
+ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
+
+
+class MedspaPolicy(_Section):
+    """[medspa] of the policy; meanings stand in conf/policy.toml."""
+
+    phone_region: Annotated[str, AfterValidator(_known_region)]
+    business_opens: ClockTime
+    business_closes: ClockTime
+
+    @model_validator(mode="after")
+    def _open_before_they_close(self) -> Self:
+        if self.business_opens >= self.business_closes:
+            raise ValueError("business_opens must be before business_closes")
+        return self
+
+
 class EnginePolicy(_Section):
     """[engine] of the policy: none of it changes a table."""
 
@@ -91,6 +122,7 @@ class Policy(_Section):
     web: WebPolicy
     healthcare: HealthcarePolicy
     social: SocialPolicy
+    medspa: MedspaPolicy
 
 
 def load_policy(override: Path | None = None) -> Policy:

@@ -36,6 +36,7 @@ class Layer(StrEnum):
     STAGING = "staging"
     INTERMEDIATE = "intermediate"
     CORE = "core"
+    PUBLIC = "public"  # of core what may be granted alone: no contact, no name
     MART = "mart"
     QUARANTINE = "quarantine"
     OPS = "ops"
@@ -99,7 +100,8 @@ class Table:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = {k: v for k, v in vars(cls).items() if isinstance(v, Column)}
+        # A column called like a word of Python is written with an underscore after it.
+        own = {k.removesuffix("_"): v for k, v in vars(cls).items() if isinstance(v, Column)}
         cls.columns = {**cls.columns, **own}
         named = {*cls.grain, *cls.partitioned_by, *cls.skipping, *getattr(cls, "subject", ())}
         unknown = named - set(cls.columns)
@@ -176,17 +178,20 @@ def raw_table(source: type[Source]) -> type[RawTable]:
     landed = {
         name: Column(STRING, c.meaning, privacy=c.privacy) for name, c in source.columns.items()
     }
+    raw_columns = {**RAW_COLUMNS, **(POLICY_COLUMNS if source.has_policy else {})}
     attributes: dict[str, Any] = {
         **landed,
-        **RAW_COLUMNS,
-        **(POLICY_COLUMNS if source.has_policy else {}),
+        **raw_columns,
         "__doc__": f"One row per landed line of {source.system}/{table_name(source)}, as text.",
         "__module__": source.__module__,
         "system": source.system,
         "partitioned_by": ("load_id",),
         "source": source,
     }
-    return type(source.__name__, (RawTable,), attributes)
+    raw: type[RawTable] = type(source.__name__, (RawTable,), attributes)
+    # A landed column may be called like an attribute of the class.
+    raw.columns = {**landed, **raw_columns}
+    return raw
 
 
 RAW_COLUMNS = {
