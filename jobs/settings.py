@@ -157,6 +157,11 @@ def _shipped(name: str) -> dict[str, Any]:
     return tomllib.loads((files("conf") / name).read_text(encoding="utf-8"))
 
 
+def privacy_values(override: Path | None = None) -> dict[str, Any]:
+    """What conf/privacy.toml, or the file that stands for it, says; raises UsageError as it is."""
+    return _toml(override) if override else _shipped("privacy.toml")
+
+
 def _toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
