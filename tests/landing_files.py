@@ -110,12 +110,8 @@ def contents(lake: Lake, system: str = "web") -> dict[str, list[Any]]:
             continue
         frame = lake.read(table)
         if table.layer is Layer.QUARANTINE:
-            told = ("record_id", "reasons", "due_date", "id", "record")
-            shown = [
-                n
-                for n in told
-                if n in table.columns and not (n == "record" and "landed_file" in table.columns)
-            ]
+            told = ("record_id", "reasons", "due_date", "id")
+            shown = [name for name in told if name in table.columns]
             frame = frame.select(*shown)
         found[qualified_name(table)] = sorted(map(str, frame.collect()))
     return found

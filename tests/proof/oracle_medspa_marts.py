@@ -46,7 +46,15 @@ def histories(oracle: Oracle) -> dict[str, list[Row]]:
     for gone in oracle.states["deletions"]:
         if gone["entity"] == "lead":
             told[gone["id"]][gone["deleted_at"]] = (None, None)
-    tracked = ["external_id", "first_name", "email", "phone", "source", "campaign_id", "ad_platform"]
+    tracked = [
+        "external_id",
+        "first_name",
+        "email",
+        "phone",
+        "source",
+        "campaign_id",
+        "ad_platform",
+    ]
     versions = []
     for lead, at in told.items():
         if lead not in leads:

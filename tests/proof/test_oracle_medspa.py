@@ -30,7 +30,7 @@ pytestmark = pytest.mark.proof
 # A month ends within the days.
 START, DAYS = date(2025, 2, 14), 24
 AS_OF = START + timedelta(days=DAYS - 1)
-ENTITIES = tuple(core.WAITING) + (core.Campaign, core.Provider)
+ENTITIES = (*tuple(core.WAITING), core.Campaign, core.Provider)
 MARTS = tuple(table for table in medspa.TABLES if table.layer is Layer.MART)
 COMPARED = (*ENTITIES, core.LeadHistory, core.LeadStageHistory, core.PublicLead, *MARTS)
 
