@@ -204,7 +204,7 @@ def demo(
 ) -> None:
     """Make sample files, load the first week in one run and the rest day by day."""
     try:
-        from jobs.demo.days import prepare_folder, run_demo
+        from jobs.demo.days import prepare_folder, provide_key, run_demo
     except ModuleNotFoundError as error:
         raise UsageError(
             "the demo is not part of what is shipped to a cluster. Run it from a clone: make demo."
@@ -212,6 +212,7 @@ def demo(
 
     prepare_folder(folder)
     teller = telling.Teller()
+    provide_key(folder, os.environ, teller)
     with _lake(str(folder / "lake"), log_level, teller) as opened:
         run_demo(opened, folder / "landing", teller, users=users, days=days, seed=seed)
 

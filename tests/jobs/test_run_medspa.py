@@ -17,23 +17,11 @@ from schemas import medspa_marts as marts
 from schemas.contract import Table, table_name
 from schemas.medspa_landing import QUARANTINES, StgLegalHolds
 from schemas.ops import Releases
-from tests.jobs.bad_clinic import QUARANTINED, write_bad_clinic
+from tests.jobs.bad_clinic import QUARANTINED
 from tests.jobs.clinic import FIRST, FIRST_AS_OF, LAST, LAST_AS_OF, write_lot
 from tests.landing_files import lake_of, policy_of, run_system, versions
 
 Clinic = tuple[Lake, Path]
-
-
-@pytest.fixture(scope="module")
-def clinic(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Clinic:
-    """Both lots and the broken records in one run."""
-    folder = tmp_path_factory.mktemp("medspa")
-    for name, lot in (("first", FIRST), ("last", LAST)):
-        write_lot(folder / "landing", name, lot)
-    write_bad_clinic(folder / "landing")
-    lake = Lake(spark, str(folder / "lake"))
-    run_system(lake, folder / "landing", LAST_AS_OF, system="medspa")
-    return lake, folder / "landing"
 
 
 def rows(lake: Lake, table: type[Table], key: str = "id") -> dict[Any, Row]:
