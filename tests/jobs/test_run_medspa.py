@@ -11,7 +11,9 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
+from jobs.engine.quarantine import held, quarantining_steps
 from jobs.lake.lake import Lake
+from jobs.systems import STEPS
 from schemas import medspa_core as core
 from schemas import medspa_marts as marts
 from schemas.contract import Table, table_name
@@ -127,6 +129,15 @@ def test_public_and_marts_have_no_contact(clinic: Clinic) -> None:
     contacts = {"first_name", "email", "phone"}
     for table in (core.PublicLead, core.PublicLeadHistory, *marts.MARTS):
         assert not contacts & set(clinic[0].read(table).columns)
+
+
+def test_what_waits_after_staging_is_told_without_a_personal_value(clinic: Clinic) -> None:
+    [step] = quarantining_steps("quarantine.medspa.lead", STEPS)
+    told = held(clinic[0], step, show=1)
+    assert (told["reasons"], told["files"]) == ({"external_id_taken": 1}, {})
+    [record] = told["records"]
+    assert record["reasons"] == ["external_id_taken"]
+    assert (record["record"]["id"], record["record"]["source"]) == ("***", "referral")
 
 
 def test_nothing_new_writes_nothing(clinic: Clinic) -> None:
