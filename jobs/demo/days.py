@@ -8,7 +8,7 @@ from collections import defaultdict
 from datetime import date, timedelta
 from pathlib import Path
 
-from jobs.demo import sample_healthcare, sample_social, sample_web
+from jobs.demo import sample_healthcare, sample_medspa, sample_social, sample_web
 from jobs.demo.sample_web import SampleFile
 from jobs.engine.runner import Run
 from jobs.errors import UsageError
@@ -28,12 +28,14 @@ SAMPLES = {
     "web": sample_web.write_landing,
     "healthcare": sample_healthcare.write_landing,
     "social": sample_social.write_landing,
+    "medspa": sample_medspa.write_landing,
 }
 # A table of each system to begin with.
 FIRST_LOOKS = {
     "web": "core/web/fct_sessions",
     "healthcare": "core/healthcare/fact_appointment",
     "social": "mart/social/growth_accounting",
+    "medspa": "mart/medspa/lead_funnel_daily",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pyspark.sql import DataFrame
 
 from jobs.engine.step import (
@@ -17,12 +19,18 @@ from jobs.engine.step import (
 from jobs.systems.medspa_marts import COUNTED
 from schemas import medspa_core as core
 from schemas import medspa_landing as landing
-from schemas.contract import Table
+from schemas.contract import STRING, Layer, Table
 from transforms.medspa import entities, histories, reconciliations, staging
 from transforms.medspa.rows import CLAIMS, NOT_DELETED
 from transforms.techniques.claims import claimed_twice
+from transforms.techniques.personal_text import texts_that_look_personal
 from transforms.techniques.records import one_per_record
 
+NOT_SCANNED = {
+    *("email", "phone", "first_name", "rule_json"),
+    # Hashes, as hexadecimal.
+    *("lead_key", "email_key", "phone_key", "lead_sk"),
+}
 # Where a record's own time alone says whether it lies in the future: the day after as_of does.
 OWN_TIME: dict[type[Table], str] = {
     landing.StgLeadStages: "changed_at",
@@ -50,6 +58,19 @@ def _claims(entity: type[Table]) -> tuple[Reconciliation, ...]:
     return tuple(audit(name, columns) for name, columns in CLAIMS[entity].items())
 
 
+def _no_personal_text(table: type[Table]) -> tuple[Reconciliation, ...]:
+    """No pattern of the scan matches a text but contacts, first names, keys and rules."""
+    texts = [n for n, c in table.columns.items() if c.type == STRING and n not in NOT_SCANNED]
+    ids = [name for name in texts if name == "id" or name.endswith("_id")]
+    objects = [name for name in texts if name.endswith("_json")]
+    plain = [name for name in texts if name not in (*ids, *objects)]
+
+    def failures(result: DataFrame, *inputs: DataFrame) -> DataFrame:
+        return texts_that_look_personal(result, texts=plain, ids=ids, objects=objects)
+
+    return (Reconciliation("no_text_looks_personal", failures),)
+
+
 def _other_open_versions(result: DataFrame, *inputs: DataFrame) -> DataFrame:
     """Live leads that have no open version or several, open versions of others."""
     return reconciliations.without_their_open_version(result, inputs[3])
@@ -62,7 +83,7 @@ def _of_leads(staged: type[Table]) -> Also:
 
 DELETIONS = keys(landing.StgDeletions, "id")
 
-STEPS = (
+_STEPS = (
     *(
         Step(
             staged,
@@ -328,4 +349,10 @@ STEPS = (
         also=_of_leads(landing.StgKpiEvents),
     ),
     *COUNTED,
+)
+STEPS = tuple(
+    replace(step, audits=(*step.audits, *_no_personal_text(step.output)))
+    if step.output.layer is Layer.CORE
+    else step
+    for step in _STEPS
 )

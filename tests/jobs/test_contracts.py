@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from jobs.engine.audits import OPEN_LAYERS, marked_columns
 from jobs.engine.step import (
     Changes,
     Own,
@@ -77,6 +78,11 @@ def test_the_log_keeps_no_personal_value(table: type[Table]) -> None:
     assert not marked & set(table.skipping)
     for check in table.checks:
         assert not any(name in check.predicate for name in marked)
+
+
+def test_no_table_that_is_granted_apart_has_a_marked_column() -> None:
+    marked = {t: marked_columns(t) for t in ALL_TABLES if t.layer in OPEN_LAYERS}
+    assert not {table: columns for table, columns in marked.items() if columns}
 
 
 def test_each_table_is_written_by_one_step_after_what_it_reads() -> None:

@@ -78,9 +78,10 @@ def day(text: str, zone: str) -> str:
 
 def trimmed(text: str) -> str:
     """SQL: the text without white space around it; NULL where nothing is left."""
-    return f"nullif(btrim({text}, ' \\t\\n\\r\\f\\u000b'), '')"
+    return f"nullif(btrim({text}, {literal(_WHITE_SPACE)}), '')"
 
 
+_WHITE_SPACE = " \t\n\r\f\v"
 _LAST_INSTANT = "TIMESTAMP'9999-12-31 23:59:59.999999Z'"
 # Java would write out 1e-999999999 digit by digit, and takes the digits of any script.
 _NUMBER = r"^\s*[+-]?(\d{1,99}(\.\d{0,99})?|\.\d{1,99})([eE][+-]?\d{1,3})?\s*$"
