@@ -162,8 +162,8 @@ class Landing:
 
         ``policy`` says what of a line is stored, if the source declares one.
         """
-        assert source.has_policy is (policy is not None)
         waiting = self.waiting(source)
+        assert not waiting or source.has_policy is (policy is not None)
         loads = []
         for start in range(0, len(waiting), FILES_PER_LOAD):
             files = waiting[start : start + FILES_PER_LOAD]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -31,12 +31,33 @@ KEY_KINDS = {"id": _ID, "word": _WORD, "integer": _INTEGER, "text": _TEXT}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def no_constant(text: str) -> Any:
-    """Raises ValueError: what Python's JSON knows beyond JSON."""
+def _no_constant(text: str) -> Any:
     raise ValueError("NaN and infinities are no JSON")
 
 
-_OBJECTS = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=no_constant)
+class Decoder(json.JSONDecoder):
+    """JSON without what Python adds to it; a number is its text, or what ``number`` makes of it.
+
+    An object is what ``pairs`` makes of its pairs, else a dict. Unlike Python's, one can be
+    sent to another process.
+    """
+
+    def __init__(
+        self, number: Callable[[str], Any] = str, pairs: Callable[[Any], Any] | None = None
+    ) -> None:
+        super().__init__(
+            object_pairs_hook=pairs,
+            parse_int=number,
+            parse_float=number,
+            parse_constant=_no_constant,
+        )
+        self._made_of = (number, pairs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Decoder, self._made_of
+
+
+_OBJECTS = Decoder()
 
 
 def allowed_json(rules: JsonRules, type_name: str | None, text: str) -> Stored:

@@ -9,7 +9,6 @@ not answered with yes goes to `allowed_json`.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,10 +20,10 @@ import pyarrow.compute as pc
 
 from transforms.techniques.allow_list import NOT_ALLOWED, JsonRules, snake_case, told_name
 from transforms.techniques.allowed_json import (
+    Decoder,
     KeyActions,
     allowed_json,
     keys_of,
-    no_constant,
     text_of,
 )
 from transforms.techniques.scan import SUSPICIOUS
@@ -51,12 +50,7 @@ class _Literal(str):
     """The text of a number."""
 
 
-_PAIRS = json.JSONDecoder(
-    object_pairs_hook=lambda pairs: pairs,
-    parse_int=_Literal,
-    parse_float=_Literal,
-    parse_constant=no_constant,
-)
+_PAIRS = Decoder(_Literal, lambda pairs: pairs)
 
 
 @dataclass(frozen=True)
