@@ -212,7 +212,7 @@ class Teller:
 
 
 def step_of(table: type[Table]) -> Step | None:
-    """The step that writes the table; None for raw, quarantine and ops."""
+    """The step whose output the table is; None for raw, ops, and a staging step's quarantine."""
     for steps in STEPS.values():
         for step in steps:
             if step.output is table:

@@ -64,10 +64,10 @@ _IDS = {
 }
 # All of medspa's rows share ids, so that references and deletions meet.
 _ROWS = _ids("k", 4)
-_MEDSPA_IDS: dict[str, Sequence[str]] = {
+_MEDSPA_IDS: dict[str, Sequence[str | None]] = {
     "leads.id": _ids("k", 6),
-    "leads.campaign_id": _ids("k", 3),
-    "leads.external_id": ("e1", "e2", "e3"),
+    "leads.campaign_id": (None, *_ids("k", 3), "k1", "k2"),
+    "leads.external_id": (None, None, "e1", "e2", "e3", "e4"),
     **{
         f"{source}.id": _ids("k", 7)
         for source in ("lead_tags", "lead_stages", "opportunities", "activities", "kpi_events")
@@ -81,7 +81,7 @@ _MEDSPA_IDS: dict[str, Sequence[str]] = {
     "deletions.id": _ids("k", 6),
     "lead_id": _ids("k", 6),
     "tag_id": (*_ROWS[:3], "tag-botox", "tag-filler"),
-    "stage_id": (*_ROWS[:2], "stage-new", "stage-contacted", "stage-consult-booked", "stage-won"),
+    "stage_id": (*_ROWS[:3], "stage-new", "stage-contacted", "stage-consult-booked", "stage-won"),
 }
 _POOLS: dict[str, Sequence[str | None]] = {
     "appointments.status": ("booked", "completed", "Cancelled", "no_show"),
@@ -118,19 +118,23 @@ _POOLS: dict[str, Sequence[str | None]] = {
     "landing_page": ("/", "/book", "/book?utm_source=x", "/doctors"),
     "channel": ("Paid Search", "Email", "Direct"),
     "first_name": ("Anna", "J. K.", "Anna Schmidt", "O’Neil"),
-    "leads.email": ("a@x.org", "A@X.org", "b@x.org", "nobody@nowhere"),
-    "leads.phone": ("(212) 555-0123", "+12125550123", "030 901820", "555-0123"),
+    "leads.email": (None, "a@x.org", "A@X.org", "b@x.org", "c@x.org", "d@x.org", "nobody@nowhere"),
+    # Of one region or of both.
+    "leads.phone": (None, None, None, "+12125550123", "+4930901820", "+12125550124", "030 901820"),
     "leads.source": ("google", "facebook", "ask anna@x.org"),
     "ad_platform": ("google", "meta"),
     "tags.name": ("Botox", "Laser", "VIP"),
-    "pipeline_stages.name": ("New", "contacted", "Consult Booked", "WON", "Lost", "Called"),
-    "order": ("1", "2", "3", "4", "5", "1.5"),
-    "expected_value_cents": ("100", "45000", "0", "33333"),
-    "procedure_code": ("BTX", "filler", "RHINO", "WAX"),
-    "activities.type": ("call", "sms_sent", "EMAIL_SENT", "form_submit", "fax"),
+    "pipeline_stages.name": ("New", "contacted", "Consult Booked", "WON", "Lost"),
+    "order": ("1", "2", "3", "4", "5"),
+    "expected_value_cents": ("100", "45000", "33333", "7", "120000", "0"),
+    "procedure_code": ("BTX", "filler", "RHINO", "btx", "Laser", "WAX"),
+    # Two days on which some are not in the past.
+    "expected_date": ("2026-12-01", "2026-12-02T08:00:00Z", "2027-01-01", "2025-04-15"),
+    "activities.type": ("call", "sms_sent", "EMAIL_SENT", "call", "form_submit", "call", "fax"),
     "monthly_spend_cents": ("0", "300000", "45000", "-1"),
     "kpi_events.kind": (
-        *("ad_click", "consult_booked", "consult_show", "invoice_paid", "Invoice_Paid", "refund"),
+        *("ad_click", "consult_booked", "consult_show", "invoice_paid", "Invoice_Paid"),
+        *("consult_booked", "invoice_paid", "refund"),
     ),
     "value_cents": ("5", "100000", "1500000", "33333"),
     # Of leads most: that is what everything hangs on.
@@ -254,15 +258,38 @@ def is_odd(text: str | None) -> bool:
     return text in _ODD_IDS or text in _ODD_INSTANTS
 
 
+# Columns of medspa's sources, few records of which are sound without.
+_NEEDED = {
+    "leads": ("created_at", "email", "phone"),
+    "tags": ("name",),
+    "lead_tags": ("lead_id", "tag_id"),
+    "pipeline_stages": ("name", "order"),
+    "lead_stages": ("lead_id", "stage_id", "changed_at"),
+    "opportunities": ("lead_id", "expected_value_cents", "procedure_code", "created_at"),
+    "activities": ("lead_id", "type", "created_at"),
+    "campaigns": ("name",),
+    "kpi_events": ("lead_id", "kind", "value_cents", "occurred_at"),
+    "providers": ("name",),
+    "commission_rules": ("provider_id", "rule_json"),
+    "deletions": ("entity", "deleted_at"),
+    "legal_holds": ("from",),
+}
+
+
+def is_needed(source: type[Source], column: str) -> bool:
+    """Whether a record without the column is broken, or would be missed."""
+    needed = _NEEDED.get(table_name(source), ()) if source.system == "medspa" else ()
+    return column in needed or any(column in group for group in source.required)
+
+
 def is_instant(column: str) -> bool:
-    named = ("starttime", "endtime", "expected_date", "from", "to")
+    named = ("starttime", "endtime", "from", "to")
     return column.endswith(("_at", "_time", "timestamp")) or column in named
 
 
 def value(random: Random, instants: Instants, source: type[Source], column: str) -> str | None:
     """A value for a column of a source, as it lands; None where it is not there."""
-    is_required = any(column in group for group in source.required)
-    odd = random.random() < (ODD_REQUIRED_SHARE if is_required else ODD_SHARE)
+    odd = random.random() < (ODD_REQUIRED_SHARE if is_needed(source, column) else ODD_SHARE)
     if is_instant(column):
         return random.choice(_ODD_INSTANTS) if odd else instants.text(instants.draw())
     special = _SPECIAL.get(f"{table_name(source)}.{column}") or _SPECIAL.get(column)
@@ -313,7 +340,7 @@ def _payload(random: Random) -> str | None:
         "subject": random.choice(("Hello", "call 212-555-0123", None)),
         "notes": "acne",
     }
-    return random.choice((None, "{bad", "[1]", *[json.dumps(said)] * 9))
+    return random.choice((None, "[1]", *[json.dumps(said)] * 9, "{bad"))
 
 
 def _metadata(random: Random) -> str | None:
