@@ -87,6 +87,12 @@ class Teller:
         if grid.row_count:
             self.console.print(grid)
         for step in result.steps:
+            if step.written.rows_repeated:
+                self.console.print(
+                    f"{qualified_name(step.step.output)}: {step.written.rows_repeated:,} records "
+                    "repeat another's id with other content and gave way to it (repeated)",
+                    style="yellow",
+                )
             if step.error:
                 Console(stderr=True).print(
                     f"varve: {step.error}", style="bold red", markup=False, highlight=False

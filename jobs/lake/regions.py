@@ -59,13 +59,18 @@ Region = Everything | OfDays | OfKeys
 
 @dataclass(frozen=True)
 class Written:
-    """What a write did. ``version`` is None when nothing differed and nothing was written."""
+    """What a write did. ``version`` is None when nothing differed and nothing was written.
+
+    ``rows_repeated`` counts records that gave way to another of their grain, which
+    staging tells; None where there were too many to be held and none were compared.
+    """
 
     version: int | None = None
     rows_out: int = 0
     rows_copied: int = 0
     rows_quarantined: int = 0
     rows_recovered: int = 0
+    rows_repeated: int | None = 0
 
 
 def rows_in(region: OfKeys, stored: DataFrame) -> DataFrame:
