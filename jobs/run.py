@@ -80,7 +80,7 @@ def run(
     anew = tables_to_rebuild(rebuild or [], STEPS, names)
     teller = telling.Teller(quiet=quiet, json_logs=json_logs)
     with (
-        _lake(lake, log_level, teller, policy) as opened,
+        _lake(lake, log_level, teller, policy, landing) as opened,
         Lease(opened.storage, opened.root) as lease,
     ):
         opened.before_commit = lease.check
@@ -120,7 +120,7 @@ def plan(
     day, policy, names = _date(as_of), load_policy(conf), chosen_systems(systems or [])
     anew = tables_to_rebuild(rebuild or [], STEPS, names)
     teller = telling.Teller()
-    with _lake(lake, log_level, teller, policy) as opened:
+    with _lake(lake, log_level, teller, policy, landing) as opened:
         planned = Run(
             opened, STEPS, policy, names, day, full_refresh, rebuild=anew, notify=teller.notice
         )
@@ -225,7 +225,11 @@ def _check_there(lake: Lake) -> None:
 
 @contextmanager
 def _lake(
-    root: str, log_level: str, teller: telling.Teller, policy: Policy | None = None
+    root: str,
+    log_level: str,
+    teller: telling.Teller,
+    policy: Policy | None = None,
+    landing: str | None = None,
 ) -> Iterator[Lake]:
     """The lake, in a session that ends with the block."""
     if not under_spark_submit() and not (shutil.which("java") or os.environ.get("JAVA_HOME")):
@@ -234,7 +238,7 @@ def _lake(
         )
     teller.event("starting Spark")
     with _silent_start(log_level):
-        spark = build_session()
+        spark = build_session(places=[root, landing or ""])
     spark.sparkContext.setLogLevel(log_level)
     try:
         engine = (policy or load_policy()).engine

@@ -3,13 +3,13 @@
 Under ``spark-submit`` the cluster's settings come from the command line and
 ``conf/spark-defaults.conf``; this module adds nothing but what correctness
 needs. Started as plain Python (the ``varve`` command, tests) it reads
-``conf/spark-local.conf``.
+``conf/spark-local.conf``, and ``conf/spark-s3.conf`` where something lies on S3.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from pyspark.sql import SparkSession
@@ -42,16 +42,23 @@ def spark_properties(text: str) -> dict[str, str]:
     return settings
 
 
-def build_session(overrides: Mapping[str, str] | None = None) -> SparkSession:
-    """The session of this process: from spark-submit, or local by conf/spark-local.conf."""
+def build_session(
+    overrides: Mapping[str, str] | None = None, places: Sequence[str] = ()
+) -> SparkSession:
+    """The session of this process: from spark-submit, or local by the files in conf/.
+
+    ``places`` are the folders and URLs that it must reach.
+    """
     builder = SparkSession.builder.appName("varve")
     if not under_spark_submit():
         # Without this, the JVM binds to a host name that a laptop off the
         # network, or a container, may be unable to resolve.
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        local = (files("conf") / "spark-local.conf").read_text(encoding="utf-8")
-        for key, value in spark_properties(local).items():
-            builder = builder.config(key, value)
+        on_s3 = any(place.startswith("s3a://") for place in places)
+        for name in ("spark-local.conf", *(["spark-s3.conf"] if on_s3 else [])):
+            settings = (files("conf") / name).read_text(encoding="utf-8")
+            for key, value in spark_properties(settings).items():
+                builder = builder.config(key, value)
     for key, value in {**REQUIRED, **(overrides or {})}.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
