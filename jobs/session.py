@@ -8,8 +8,11 @@ needs. Started as plain Python (the ``varve`` command, tests) it reads
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 
 from pyspark.sql import SparkSession
@@ -61,7 +64,24 @@ def build_session(
                 builder = builder.config(key, value)
     for key, value in {**REQUIRED, **(overrides or {})}.items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    with _one_at_a_time():
+        return builder.getOrCreate()
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Of several processes that start Spark on this machine at once, one after the other does.
+
+    Where the packages are not here yet, Ivy fetches them into a cache of one writer: of two
+    that fetch, one would find half a jar.
+    """
+    lock = f"{tempfile.gettempdir()}/varve-{os.getuid()}.lock"
+    descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 # Up to about a hundred thousand events. Generating, compiling and warming up the code of a
