@@ -177,4 +177,4 @@ def test_a_lake_on_s3_is_that_of_a_local_run_and_two_runs_race_for_its_lease(
     assert {name: server.table(t).version() for name, t in zip(on_s3, TABLES, strict=True)} == {
         name: table.version() for name, table in on_s3.items()
     }
-    assert not [f for f in server.files.get_file_info(fs.FileSelector(f"{BUCKET}/lake/ops/leases"))]
+    assert not server.files.get_file_info(fs.FileSelector(f"{BUCKET}/lake/ops/leases"))
