@@ -15,7 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 
+from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
+
+from jobs.class_archive import ClassArchive
 
 # Correctness, not tuning: timestamps are instants in UTC everywhere, and an
 # unreadable value is an error unless a transform says try_.
@@ -28,6 +31,8 @@ REQUIRED = {
     # dozens of columns built on each other takes it minutes.
     "spark.sql.constraintPropagation.enabled": "false",
 }
+
+_DRIVER_OPTIONS = "spark.driver.extraJavaOptions"
 
 
 def under_spark_submit() -> bool:
@@ -46,26 +51,42 @@ def spark_properties(text: str) -> dict[str, str]:
 
 
 def build_session(
-    overrides: Mapping[str, str] | None = None, places: Sequence[str] = ()
+    overrides: Mapping[str, str] | None = None,
+    places: Sequence[str] = (),
+    java_options: str | None = None,
 ) -> SparkSession:
     """The session of this process: from spark-submit, or local by the files in conf/.
 
-    ``places`` are the folders and URLs that it must reach.
+    ``places`` are the folders and URLs that it must reach. ``java_options`` are the local
+    driver's beside those in conf/, by default those to use Java's class archive.
     """
     builder = SparkSession.builder.appName("varve")
+    archive, plain = ClassArchive(), ""
     if not under_spark_submit():
         # Without this, the JVM binds to a host name that a laptop off the
         # network, or a container, may be unable to resolve.
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         on_s3 = any(place.startswith("s3a://") for place in places)
+        local: dict[str, str] = {}
         for name in ("spark-local.conf", *(["spark-s3.conf"] if on_s3 else [])):
             settings = (files("conf") / name).read_text(encoding="utf-8")
-            for key, value in spark_properties(settings).items():
-                builder = builder.config(key, value)
+            local |= spark_properties(settings)
+        plain = local[_DRIVER_OPTIONS]
+        more = archive.java_options() if java_options is None else java_options
+        local[_DRIVER_OPTIONS] = f"{plain} {more}"
+        for key, value in local.items():
+            builder = builder.config(key, value)
     for key, value in {**REQUIRED, **(overrides or {})}.items():
         builder = builder.config(key, value)
     with _one_at_a_time():
-        return builder.getOrCreate()
+        try:
+            return builder.getOrCreate()
+        except PySparkRuntimeError:
+            # Java ends at once where an archive of its classes is cut short.
+            if not plain or not archive.path.exists():
+                raise
+            archive.path.unlink(missing_ok=True)
+            return builder.config(_DRIVER_OPTIONS, plain).getOrCreate()
 
 
 @contextmanager
