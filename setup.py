@@ -23,6 +23,7 @@ setup(
         "schemas",
         "transforms",
         "transforms.healthcare",
+        "transforms.medspa",
         "transforms.social",
         "transforms.techniques",
         "transforms.web",
@@ -35,6 +36,7 @@ setup(
         "deltalake>=1.6,<2",
         "pyarrow>=22,<27",
         "crawler-user-agents>=1.67,<2",
+        "phonenumbers>=9,<10",
         # In Python's own library from 3.14 on.
         "backports.zstd>=1,<2; python_version < '3.14'",
         "pydantic>=2.10,<3",

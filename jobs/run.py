@@ -21,7 +21,7 @@ from rich.console import Console
 from jobs import telling
 from jobs.class_archive import ClassArchive
 from jobs.engine import ops
-from jobs.engine.quarantine import held, staging_steps
+from jobs.engine.quarantine import held, quarantining_steps
 from jobs.engine.runner import Run, chosen_systems, tables_to_rebuild
 from jobs.errors import SPARK_ERRORS, STORE_ERRORS, StepFailed, UsageError, VarveError
 from jobs.lake.lake import Lake
@@ -146,7 +146,7 @@ def status(lake: LakeFolder, as_json: AsJson = False, log_level: LogLevel = "OFF
 def quarantine(
     lake: LakeFolder,
     table: Annotated[
-        str | None, typer.Argument(help="A staging table or its quarantine; all if none is named.")
+        str | None, typer.Argument(help="A quarantine, or its staging table; all if none is named.")
     ] = None,
     show: Annotated[
         int, typer.Option(min=0, help="Also show so many records of each, personal values masked.")
@@ -155,7 +155,7 @@ def quarantine(
     log_level: LogLevel = "OFF",
 ) -> None:
     """Tell what is in quarantine, by reason and by file."""
-    steps = staging_steps(table, STEPS)
+    steps = quarantining_steps(table, STEPS)
     teller = telling.Teller(quiet=as_json)
     with _lake(lake, log_level, teller) as opened:
         _check_there(opened)
@@ -205,7 +205,7 @@ def demo(
 ) -> None:
     """Make sample files, load the first week in one run and the rest day by day."""
     try:
-        from jobs.demo.days import prepare_folder, run_demo
+        from jobs.demo.days import prepare_folder, provide_key, run_demo
     except ModuleNotFoundError as error:
         raise UsageError(
             "the demo is not part of what is shipped to a cluster. Run it from a clone: make demo."
@@ -213,6 +213,7 @@ def demo(
 
     prepare_folder(folder)
     teller = telling.Teller()
+    provide_key(folder, os.environ, teller)
     with _lake(str(folder / "lake"), log_level, teller) as opened:
         run_demo(opened, folder / "landing", teller, users=users, days=days, seed=seed)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -66,6 +67,8 @@ def build_session(
         # Without this, the JVM binds to a host name that a laptop off the
         # network, or a container, may be unable to resolve.
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        # Functions in Python run in processes of their own, which need what this one has.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         on_s3 = any(place.startswith("s3a://") for place in places)
         local: dict[str, str] = {}
         for name in ("spark-local.conf", *(["spark-s3.conf"] if on_s3 else [])):

@@ -11,13 +11,22 @@ import tomllib
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import crawleruseragents
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+import phonenumbers
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from jobs.errors import UsageError
+from transforms.techniques.keyed_hash import key_id, keyed_hash
 
 DEFAULTS = "policy.toml"
 
@@ -28,6 +37,12 @@ def _known_zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError(f"no time zone is called {name!r}") from error
     return name
+
+
+def _known_region(code: str) -> str:
+    if code not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError(f"no region of telephone numbers is called {code!r}")
+    return code
 
 
 class _Section(BaseModel):
@@ -68,6 +83,23 @@ class SocialPolicy(_Section):
     sketch_lg_k: Annotated[int, Field(ge=4, le=21)]
 
 
+ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
+
+
+class MedspaPolicy(_Section):
+    """[medspa] of the policy; meanings stand in conf/policy.toml."""
+
+    phone_region: Annotated[str, AfterValidator(_known_region)]
+    business_opens: ClockTime
+    business_closes: ClockTime
+
+    @model_validator(mode="after")
+    def _open_before_they_close(self) -> Self:
+        if self.business_opens >= self.business_closes:
+            raise ValueError("business_opens must be before business_closes")
+        return self
+
+
 class EnginePolicy(_Section):
     """[engine] of the policy: none of it changes a table."""
 
@@ -90,6 +122,7 @@ class Policy(_Section):
     web: WebPolicy
     healthcare: HealthcarePolicy
     social: SocialPolicy
+    medspa: MedspaPolicy
 
 
 def load_policy(override: Path | None = None) -> Policy:
@@ -124,6 +157,11 @@ def _shipped(name: str) -> dict[str, Any]:
     return tomllib.loads((files("conf") / name).read_text(encoding="utf-8"))
 
 
+def privacy_values(override: Path | None = None) -> dict[str, Any]:
+    """What conf/privacy.toml, or the file that stands for it, says; raises UsageError as it is."""
+    return _toml(override) if override else _shipped("privacy.toml")
+
+
 def _toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
@@ -133,8 +171,15 @@ def _toml(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file} is not TOML: {error}.") from error
 
 
-def system_settings(policy: Policy, system: str, as_of: date) -> dict[str, Any]:
-    """Every setting that a step of the system may name, by name."""
+def system_settings(
+    policy: Policy, system: str, as_of: date, key: str | None = None
+) -> dict[str, Any]:
+    """Every setting that a step of the system may name, by name.
+
+    ``key`` is the one that a system with a privacy policy hashes with; without it a step
+    that hashes can be planned and not run.
+    """
+    keyed = {"key_id": key_id(key), "keyed_hash": keyed_hash(key)} if key else {"key_id": ""}
     return {
         "reporting_time_zone": policy.reporting_time_zone,
         "earliest_date": policy.earliest_date,
@@ -144,6 +189,7 @@ def system_settings(policy: Policy, system: str, as_of: date) -> dict[str, Any]:
         "channel_rules": _shipped("channel_rules.toml"),
         "sites": _shipped("sites.toml"),
         "bot_patterns": bot_patterns(),
+        **keyed,
         **getattr(policy, system).model_dump(),
     }
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from pyspark.sql import SparkSession
 
 from jobs.session import build_session
+
+# What systems with a privacy policy hash ids with.
+os.environ["VARVE_HMAC_KEY"] = "a key that only tests have, of forty signs"
 
 
 @pytest.fixture(scope="session")

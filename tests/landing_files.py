@@ -10,7 +10,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jobs.demo import sample_healthcare, sample_social, sample_web
+from jobs.demo import sample_healthcare, sample_medspa, sample_social, sample_web
 from jobs.engine.results import RunResult
 from jobs.engine.runner import Run
 from jobs.lake.lake import Lake
@@ -25,6 +25,7 @@ SAMPLES = {
     "web": (sample_web.write_landing, 300),
     "healthcare": (sample_healthcare.write_landing, 150),
     "social": (sample_social.write_landing, 200),
+    "medspa": (sample_medspa.write_landing, 120),
 }
 COLUMNS = (
     "client_id",
@@ -109,7 +110,9 @@ def contents(lake: Lake, system: str = "web") -> dict[str, list[Any]]:
             continue
         frame = lake.read(table)
         if table.layer is Layer.QUARANTINE:
-            frame = frame.select("record_id", "reasons", "due_date")
+            told = ("record_id", "reasons", "due_date", "id")
+            shown = [name for name in told if name in table.columns]
+            frame = frame.select(*shown)
         found[qualified_name(table)] = sorted(map(str, frame.collect()))
     return found
 

@@ -30,11 +30,12 @@ SPOILED_SHARE = 0.02
 class SourceFiles:
     """How a source's files look and are spoiled.
 
-    columns     in the order of a CSV file's header
+    columns     in the order of a CSV file's header; ``header`` has them as that spells them,
+                where it does otherwise
     key         the source's own id; ``no_key`` is what stands in its place where it is missing
     time        the instant by which rows are judged to lie in the future, if there is one
     in_json     every other day's file is JSON lines, gzipped
-    late_share  of the rows, in [0, 1]
+    late_share  of the rows, in [0, 1]; spoiled_share likewise
     spoilings   further kinds of dirt: each gives the columns that it changes
     """
 
@@ -45,6 +46,8 @@ class SourceFiles:
     late_share: float = 0.0
     no_key: str = ""
     spoilings: Mapping[str, Callable[[Random], Row]] = field(default_factory=dict)
+    header: tuple[str, ...] = ()
+    spoiled_share: float = SPOILED_SHARE
 
 
 def write_days(
@@ -101,14 +104,14 @@ def _write(
     for row in rows:
         line = _line(files, row, as_json)
         lines.append(line)
-        if dirty and random.random() < SPOILED_SHARE:
+        if dirty and random.random() < files.spoiled_share:
             kinds = _spoiled(files, row, line, as_json, random)
             kind = random.choice(sorted(kinds))
             lines.append(kinds[kind])
             counts[kind] += 1
     with open_text(path) as file:
         if not as_json:
-            file.write(",".join(files.columns) + "\n")
+            file.write(",".join(files.header or files.columns) + "\n")
         file.write("".join(lines))
     spoiled = sum(number for kind, number in counts.items() if kind != LATE)
     return SampleFile(path, day, len(lines), len(lines) - spoiled, dict(sorted(counts.items())))

@@ -17,14 +17,18 @@ from jobs.engine.step import Own, Step
 from jobs.engine.touched import Inputs
 from jobs.errors import AuditBlocked
 from jobs.lake.regions import Rows
-from schemas.contract import qualified_name, table_name
+from schemas.contract import Layer, Privacy, Table, qualified_name, table_name
 
 Findings = dict[str, int]
-GRAIN = "grain_is_unique"
+GRAIN, MARKED = "grain_is_unique", "no_marked_column"
+# What may be granted to people who may not see who the others are.
+OPEN_LAYERS = (Layer.PUBLIC, Layer.MART, Layer.OPS)
 
 
 def audit(step: Step, result: Rows, inputs: Inputs, findings: Findings) -> None:
     """Count what fails each audit into ``findings``; raise AuditBlocked if anything does."""
+    if step.output.layer in OPEN_LAYERS:
+        findings[MARKED] = len(marked_columns(step.output))
     named = [*_dangling(step, result.frame, inputs)]
     named += [(a.name, a.failures(result.frame, *inputs.frames)) for a in step.audits]
     if result.arrow is None:
@@ -49,6 +53,12 @@ def audit(step: Step, result: Rows, inputs: Inputs, findings: Findings) -> None:
             f"{qualified_name(step.output)}: {told}. The table was not changed, nor those that "
             f"depend on it. What each audit means: varve describe {table_name(step.output)}."
         )
+
+
+def marked_columns(table: type[Table]) -> list[str]:
+    """The columns that give away a person; a pseudonym does not."""
+    columns = table.columns.items()
+    return [n for n, c in columns if c.privacy not in (None, Privacy.PSEUDONYM)]
 
 
 def _dangling(step: Step, result: DataFrame, inputs: Inputs) -> list[tuple[str, DataFrame]]:

@@ -26,9 +26,8 @@ from jobs.lake.predicates import days_predicate
 from jobs.lake.regions import Everything, OfDays, OfKeys, Rows, Written, row_hash
 from schemas.contract import Table, struct_type
 
-IN_FUTURE = "in_future"
-# Which load brought a row, and when, is no part of what landed.
-_NOT_LANDED = ("loaded_at", "load_id", "landed_line")
+# Which load brought a row, when, and what was left out of it is no part of what landed.
+_NOT_LANDED = ("loaded_at", "load_id", "landed_line", "policy_actions")
 
 
 def run_staging(
@@ -194,20 +193,24 @@ def _judged(
     is_future, due_date = F.lit(False), F.lit(None).cast("date")
     if how.instant:
         zone, at = settings["reporting_time_zone"], F.col(how.instant)
-        # More than a day after the end of as_of: past the midnight two days on.
+        # More than the days of grace after the end of as_of: past the midnight that ends them.
         # In SQL, whose days go on after 9999-12-31, where Python's end.
-        last = F.date_add(F.lit(settings["as_of"]), 2).cast("timestamp")
-        is_future = F.coalesce(at > F.to_utc_timestamp(last, zone), F.lit(False))
-        # An instant on midnight itself is still within the day that ends there. East of UTC
-        # the last instant's day is 10000-01-01, and the day before one that Python can hold.
-        just_before = at - F.expr("INTERVAL 1 MICROSECOND")
-        due_date = F.date_sub(F.to_date(F.from_utc_timestamp(just_before, zone)), 1)
+        last = F.date_add(F.lit(settings["as_of"]), 1 + how.grace_days).cast("timestamp")
+        end = F.to_utc_timestamp(last, zone)
+        if how.grace_days:
+            # An instant on midnight itself is still within the day that ends there. East of UTC
+            # the last instant's day is 10000-01-01, and the day before one that Python can hold.
+            beyond, at = at > end, at - F.expr("INTERVAL 1 MICROSECOND")
+        else:
+            beyond = at >= end
+        is_future = F.coalesce(beyond, F.lit(False))
+        due_date = F.date_sub(F.to_date(F.from_utc_timestamp(at, zone)), how.grace_days)
     # Only of a row that is sound otherwise: of another, what it is would change with as_of.
     only_future = is_future & (F.size("broken") == 0)
     return rows.withColumns(
         {
             "due_date": F.when(only_future, due_date),
-            "broken": F.when(only_future, F.array(F.lit(IN_FUTURE))).otherwise(F.col("broken")),
+            "broken": F.when(only_future, F.array(F.lit(how.in_future))).otherwise(F.col("broken")),
         }
     ).withColumns(
         {

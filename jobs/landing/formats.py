@@ -20,6 +20,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from jobs.errors import SPARK_ERRORS
+from jobs.landing.column_names import columns_served
+from jobs.landing.unlisted import names_with_values
 from jobs.storage import FILE_ERRORS, PACKED, Storage, escaped, local_path
 from schemas.contract import Source
 
@@ -147,8 +149,9 @@ def _complete(source: type[Source], file: LandedFile) -> LandedFile:
     """The file, faulty where it lacks a required column."""
     if file.fault:
         return file
+    present = set(columns_served(source, file.columns))
     for group in source.required:
-        if not set(group) & set(file.columns):
+        if not set(group) & present:
             return replace(file, fault=f"missing_required_column:{'|'.join(group)}")
     return file
 
@@ -214,6 +217,8 @@ def read(
 
     Columns: the source's, as text; unknown_columns, missing_columns,
     malformed_reason, malformed_text, landed_file (below ``root``), landed_line.
+    Of a source with a policy unknown_columns names those in which a line has a value,
+    and none of this may be stored before the policy has been applied to it.
     """
     groups: dict[tuple[str, tuple[str, ...], str], list[LandedFile]] = defaultdict(list)
     for file in files:
@@ -228,7 +233,7 @@ def read(
     for (kind, columns, _), members in groups.items():
         for lot in _lots(members):
             frame, values = readers[kind](spark, columns, [f.path for f in lot])
-            frames.append(_shaped(source, root, columns, frame, values))
+            frames.append(_shaped(source, root, columns, frame, values, kind))
     faults = [(file.name, file.fault) for file in files if file.fault]
     if faults:
         frames.append(_faults(spark, source, faults))
@@ -321,16 +326,25 @@ def _shaped(
     columns: Sequence[str],
     frame: DataFrame,
     values: dict[str, Column],
+    kind: str,
 ) -> DataFrame:
     absent = F.lit(None).cast("string")
-    missing = ",".join(name for name in source.columns if name not in columns) or None
-    others = sorted(set(columns) - set(source.columns))
+    served = columns_served(source, columns)
+    missing = ",".join(name for name in source.columns if name not in served) or None
+    others = sorted(set(columns).difference(*served.values()))
     unknown = absent
-    if others:
+    if others and source.has_policy:
+        unknown = names_with_values(others, values, kind, F.col(_FIELDS))
+    elif others:
         held = F.to_json(F.struct(*[values[name].alias(name) for name in others]))
         unknown = F.nullif(held, F.lit("{}"))
     return frame.select(
-        *[values.get(name, absent).alias(name) for name in source.columns],
+        *[
+            _first_not_blank([values[landed] for landed in served[name]]).alias(name)
+            if name in served
+            else absent.alias(name)
+            for name in source.columns
+        ],
         unknown.alias("unknown_columns"),
         F.lit(missing).cast("string").alias("missing_columns"),
         F.when(F.col(_TEXT).isNotNull(), "malformed_line").alias("malformed_reason"),
@@ -338,6 +352,12 @@ def _shaped(
         _below(root, F.col(_URL)).alias("landed_file"),
         F.col(_LINE).alias("landed_line"),
     )
+
+
+def _first_not_blank(values: Sequence[Column]) -> Column:
+    """The first of several columns' values that is not blank; of one column its value."""
+    *others, last = values
+    return F.coalesce(*[F.when(F.trim(value) != "", value) for value in others], last)
 
 
 def _faults(

@@ -17,7 +17,9 @@ from pyspark.sql import SparkSession
 from jobs.demo import sample_healthcare, sample_social
 from jobs.lake.lake import Lake
 from tests.jobs.bad_bookings import write_bad_bookings
+from tests.jobs.bad_clinic import write_bad_clinic
 from tests.jobs.bad_community import write_bad_community
+from tests.jobs.clinic import FIRST, LAST, LAST_AS_OF, write_lot
 from tests.landing_files import event, run_system, run_web, write_csv
 
 PURCHASE = '{"transaction_id": "T1", "revenue": %s}'
@@ -119,4 +121,16 @@ def community(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     run_system(lake, folder / "landing", date(2025, 3, 8), system="social")
     shutil.copytree(folder / "all", folder / "landing", dirs_exist_ok=True)
     run_system(lake, folder / "landing", AS_OF, system="social")
+    return lake, folder / "landing"
+
+
+@pytest.fixture(scope="session")
+def clinic(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Path]:
+    """Medspa: the definition's cases and broken records in one run."""
+    folder = tmp_path_factory.mktemp("medspa")
+    for name, lot in (("first", FIRST), ("last", LAST)):
+        write_lot(folder / "landing", name, lot)
+    write_bad_clinic(folder / "landing")
+    lake = Lake(spark, str(folder / "lake"))
+    run_system(lake, folder / "landing", LAST_AS_OF, system="medspa")
     return lake, folder / "landing"

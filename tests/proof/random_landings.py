@@ -37,13 +37,23 @@ CLOCK_CHANGES = (
     ("America/Santiago", date(2025, 9, 7)),
 )
 LOTS = 14
+# Of a system with very many tables, each of which takes its time in every run, fewer.
+_LOTS = {"medspa": 7}
 # Events are what a system has most of; the rest are states of few things.
 _RECORDS_A_LOT = {"events": 7, "content_events": 5, "ad_events": 4, "sessions": 4}
+_RECORDS_A_LOT |= {"leads": 6, "activities": 6, "kpi_events": 7, "lead_stages": 6, "deletions": 3}
+_RECORDS_A_LOT |= {"opportunities": 4, "lead_tags": 4}
 # Settings without an upper bound, and lists: what they are drawn from.
 _HIGHEST = 7
 _LISTS = {
     "own_domains": ("second.example", "news.example"),
     "active_ad_events": ("impression", "click", "conversion"),
+}
+# Settings that are text: what they are chosen of.
+_TEXTS = {
+    "phone_region": ("US", "DE"),
+    "business_opens": ("00:00", "09:00", "01:30"),
+    "business_closes": ("18:00", "24:00", "10:45"),
 }
 _UNITS = {"_minutes": timedelta(minutes=1), "_days": timedelta(days=1)}
 
@@ -111,7 +121,10 @@ def random_landing(system: str, seed: int) -> RandomLanding:
     instants = Instants(random, ZoneInfo(zone), clock_change, spans)
     sources = [raw.source for raw in SYSTEMS[system].RAW_TABLES]
     landed: dict[str, list[Record]] = {table_name(source): [] for source in sources}
-    lots = [_lot(random, instants, sources, landed, number) for number in range(LOTS)]
+    count = _LOTS.get(system, LOTS)
+    lots = [
+        _lot(random, instants, sources, landed, number, number / count) for number in range(count)
+    ]
     lines = [f"reporting_time_zone = {json.dumps(zone)}", f"[{system}]"]
     lines += [f"{name} = {json.dumps(chosen)}" for name, chosen in settings.items()]
     return RandomLanding("\n".join(lines) + "\n", _arrivals(random, instants, lots))
@@ -130,6 +143,8 @@ def _setting(random: Random, name: str, info: FieldInfo, default: Any) -> Any:
     kind = info.annotation
     if kind is bool:
         return random.random() < 0.5
+    if kind is str:
+        return random.choice(_TEXTS[name])
     if get_origin(kind) is list:
         pool = _LISTS.get(name, default)
         fewest = 0 if name in _LISTS else 1
@@ -151,10 +166,11 @@ def _lot(
     sources: Sequence[type[Source]],
     landed: dict[str, list[Record]],
     number: int,
+    share: float,
 ) -> Lot:
     files = {}
     # Most lots come when they happened: one that reaches back touches all that follows.
-    instants.since = instants.day(number / LOTS if random.random() < 0.6 else 0)
+    instants.since = instants.day(share if random.random() < 0.6 else 0)
     is_small = random.random() < 0.3
     for source in sources:
         name = table_name(source)
@@ -221,7 +237,7 @@ def _csv(columns: Sequence[str], records: Sequence[Record]) -> bytes:
 def _arrivals(random: Random, instants: Instants, lots: Sequence[Lot]) -> tuple[Arrival, ...]:
     """The lots in another order: two runs find two, one finds none, three find one again."""
     # By some landings wholly at random, by others nearly as they happened.
-    reach = random.choice((2, 4, 2 * LOTS))
+    reach = random.choice((2, 4, 2 * len(lots)))
     places = {number: number + random.uniform(0, reach) for number in range(len(lots))}
     order = [lots[number] for number in sorted(places, key=places.__getitem__)]
     doubled = random.sample(range(1, len(order)), 2)

@@ -62,6 +62,27 @@ _IDS = {
     "campaign_id": _ids("g", 3),
     "event_id": _ids("e", 24),
 }
+# All of medspa's rows share ids, so that references and deletions meet.
+_ROWS = _ids("k", 4)
+_MEDSPA_IDS: dict[str, Sequence[str]] = {
+    "leads.id": _ids("k", 6),
+    "leads.campaign_id": _ids("k", 3),
+    "leads.external_id": ("e1", "e2", "e3"),
+    **{
+        f"{source}.id": _ids("k", 7)
+        for source in ("lead_tags", "lead_stages", "opportunities", "activities", "kpi_events")
+    },
+    "tags.id": (*_ROWS[:3], "tag-botox"),
+    "pipeline_stages.id": (*_ROWS[:3], "stage-won"),
+    "campaigns.id": _ids("k", 3),
+    "providers.id": _ids("k", 3),
+    "commission_rules.id": _ROWS,
+    "commission_rules.provider_id": _ids("k", 3),
+    "deletions.id": _ids("k", 6),
+    "lead_id": _ids("k", 6),
+    "tag_id": (*_ROWS[:3], "tag-botox", "tag-filler"),
+    "stage_id": (*_ROWS[:2], "stage-new", "stage-contacted", "stage-consult-booked", "stage-won"),
+}
 _POOLS: dict[str, Sequence[str | None]] = {
     "appointments.status": ("booked", "completed", "Cancelled", "no_show"),
     "payments.status": ("paid", "refunded", "chargeback", "pending", "failed"),
@@ -96,6 +117,37 @@ _POOLS: dict[str, Sequence[str | None]] = {
     ),
     "landing_page": ("/", "/book", "/book?utm_source=x", "/doctors"),
     "channel": ("Paid Search", "Email", "Direct"),
+    "first_name": ("Anna", "J. K.", "Anna Schmidt", "O’Neil"),
+    "leads.email": ("a@x.org", "A@X.org", "b@x.org", "nobody@nowhere"),
+    "leads.phone": ("(212) 555-0123", "+12125550123", "030 901820", "555-0123"),
+    "leads.source": ("google", "facebook", "ask anna@x.org"),
+    "ad_platform": ("google", "meta"),
+    "tags.name": ("Botox", "Laser", "VIP"),
+    "pipeline_stages.name": ("New", "contacted", "Consult Booked", "WON", "Lost", "Called"),
+    "order": ("1", "2", "3", "4", "5", "1.5"),
+    "expected_value_cents": ("100", "45000", "0", "33333"),
+    "procedure_code": ("BTX", "filler", "RHINO", "WAX"),
+    "activities.type": ("call", "sms_sent", "EMAIL_SENT", "form_submit", "fax"),
+    "monthly_spend_cents": ("0", "300000", "45000", "-1"),
+    "kpi_events.kind": (
+        *("ad_click", "consult_booked", "consult_show", "invoice_paid", "Invoice_Paid", "refund"),
+    ),
+    "value_cents": ("5", "100000", "1500000", "33333"),
+    # Of leads most: that is what everything hangs on.
+    "deletions.entity": (
+        *("lead", "lead", "Lead", "lead_tag", "leadStage", "opportunity", "activity"),
+        *("kpiEvent", "tag", "pipeline_stage", "campaign", "provider", "commissionRule"),
+    ),
+    "deletions.reason": ("spam", "duplicate", "customer_request", "because"),
+    "rule_json": (
+        '{"type": "percent", "percent": 12.5}',
+        '{"type": "percent", "percent": 10, "to": "2025-03"}',
+        '{"type": "flat", "amount_cents": 5000, "from": "2025-03"}',
+        '{"type": "tiered", "tiers": [{"from_cents": 0, "percent": 5}, '
+        '{"from_cents": 100000, "percent": 8.3333}]}',
+        '{"type": "per_procedure", "percents": {"BTX": 10}, "other_percent": 1.25}',
+        '{"type": "percent", "percent": "10"}',
+    ),
     "utm_source": ("google", "klaviyo", None),
     "utm_medium": ("cpc", "email", None),
 }
@@ -194,13 +246,17 @@ class Instants:
         return datetime.combine(self.first_day, time(), UTC) + timedelta(seconds=seconds)
 
 
+_IDS_BY_SYSTEM = {"medspa": _MEDSPA_IDS}
+
+
 def is_odd(text: str | None) -> bool:
     """Whether the text stands for no value, as an id or an instant."""
     return text in _ODD_IDS or text in _ODD_INSTANTS
 
 
 def is_instant(column: str) -> bool:
-    return column.endswith(("_at", "_time", "timestamp")) or column in ("starttime", "endtime")
+    named = ("starttime", "endtime", "expected_date", "from", "to")
+    return column.endswith(("_at", "_time", "timestamp")) or column in named
 
 
 def value(random: Random, instants: Instants, source: type[Source], column: str) -> str | None:
@@ -212,8 +268,10 @@ def value(random: Random, instants: Instants, source: type[Source], column: str)
     special = _SPECIAL.get(f"{table_name(source)}.{column}") or _SPECIAL.get(column)
     if special is not None:
         return special(random)
-    if column in _IDS:
-        return random.choice(_ODD_IDS if odd else _IDS[column])
+    ids = _IDS_BY_SYSTEM.get(source.system, {})
+    ids_of = ids.get(f"{table_name(source)}.{column}") or ids.get(column) or _IDS.get(column)
+    if ids_of is not None:
+        return random.choice(_ODD_IDS if odd else ids_of)
     if column in _MONEY_COLUMNS:
         return random.choice(_ODD_MONEY if odd else _MONEY)
     pool = _POOLS.get(f"{table_name(source)}.{column}") or _POOLS.get(column) or WORDS
@@ -247,8 +305,31 @@ def _event_data(random: Random) -> str | None:
     return json.dumps(said) if said else None
 
 
+def _payload(random: Random) -> str | None:
+    """What was said of an activity, some of it not to be kept; once in a while no JSON."""
+    said = {
+        "direction": random.choice(("inbound", "outbound", None)),
+        "durationSeconds": random.choice((30, "40", "long")),
+        "subject": random.choice(("Hello", "call 212-555-0123", None)),
+        "notes": "acne",
+    }
+    return random.choice((None, "{bad", "[1]", *[json.dumps(said)] * 9))
+
+
+def _metadata(random: Random) -> str | None:
+    """What an event names, a provider as a rule."""
+    named = {
+        "providerId": random.choice((*_ids("k", 3), None)),
+        "procedure_code": random.choice(("BTX", "btx", "RHINO", None)),
+        "diagnosis": "L70.0",
+    }
+    return random.choice((None, "{bad", *[json.dumps(named)] * 10))
+
+
 _SPECIAL: dict[str, Callable[[Random], str | None]] = {
     "clientId": _late_name,
     "events.event_id": _tracker_id,
     "event_data": _event_data,
+    "payload_json": _payload,
+    "metadata_json": _metadata,
 }

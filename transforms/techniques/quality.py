@@ -56,6 +56,32 @@ def amount(text: str) -> str:
     return f"try_cast(CASE WHEN {text} RLIKE {literal(_NUMBER)} THEN {text} END AS {MONEY_TYPE})"
 
 
+def whole_number(text: str, kind: str = "BIGINT") -> str:
+    """SQL: BIGINT, or INT, of decimal digits with or without a sign.
+
+    NULL for NULL, for what is no such text (12.50, 1e3), and for a number too long for its
+    type. No text raises.
+    """
+    digits = literal(r"^[+-]?[0-9]{1,99}$")
+    return f"try_cast(CASE WHEN {text} RLIKE {digits} THEN {text} END AS {kind})"
+
+
+def day(text: str, zone: str) -> str:
+    """SQL: DATE of ``yyyy-mm-dd``, or the day of an `instant` in the zone.
+
+    NULL for NULL and for what is neither. No text raises.
+    """
+    is_day = f"{text} RLIKE {literal(r'^[0-9]{4}-[0-9]{2}-[0-9]{2}$')}"
+    of_instant = f"to_date(from_utc_timestamp({instant(text)}, {literal(zone)}))"
+    return f"CASE WHEN {is_day} THEN try_cast({text} AS DATE) ELSE {of_instant} END"
+
+
+def trimmed(text: str) -> str:
+    """SQL: the text without white space around it; NULL where nothing is left."""
+    return f"nullif(btrim({text}, {literal(_WHITE_SPACE)}), '')"
+
+
+_WHITE_SPACE = " \t\n\r\f\v"
 _LAST_INSTANT = "TIMESTAMP'9999-12-31 23:59:59.999999Z'"
 # Java would write out 1e-999999999 digit by digit, and takes the digits of any script.
 _NUMBER = r"^\s*[+-]?(\d{1,99}(\.\d{0,99})?|\.\d{1,99})([eE][+-]?\d{1,3})?\s*$"
