@@ -9,6 +9,7 @@ needs. Started as plain Python (the ``varve`` command, tests) it reads
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from importlib.resources import files
 
@@ -49,6 +50,8 @@ def build_session(overrides: Mapping[str, str] | None = None) -> SparkSession:
         # Without this, the JVM binds to a host name that a laptop off the
         # network, or a container, may be unable to resolve.
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        # Functions in Python run in processes of their own, which need what this one has.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         local = (files("conf") / "spark-local.conf").read_text(encoding="utf-8")
         for key, value in spark_properties(local).items():
             builder = builder.config(key, value)

@@ -68,6 +68,14 @@ class SocialPolicy(_Section):
     sketch_lg_k: Annotated[int, Field(ge=4, le=21)]
 
 
+class EcommercePolicy(_Section):
+    """[ecommerce] of the policy; meanings stand in conf/policy.toml."""
+
+    reorder_cover_days: Annotated[int, Field(ge=1, le=365)]
+    clv_sample_customers: Annotated[int, Field(ge=100, le=1_000_000)]
+    clv_min_repeat_customers: Annotated[int, Field(ge=1)]
+
+
 class EnginePolicy(_Section):
     """[engine] of the policy: none of it changes a table."""
 
@@ -90,6 +98,7 @@ class Policy(_Section):
     web: WebPolicy
     healthcare: HealthcarePolicy
     social: SocialPolicy
+    ecommerce: EcommercePolicy
 
 
 def load_policy(override: Path | None = None) -> Policy:
@@ -143,6 +152,7 @@ def system_settings(policy: Policy, system: str, as_of: date) -> dict[str, Any]:
         "as_of": as_of,
         "channel_rules": _shipped("channel_rules.toml"),
         "sites": _shipped("sites.toml"),
+        "rfm_segments": _shipped("rfm_segments.toml")["segments"],
         "bot_patterns": bot_patterns(),
         **getattr(policy, system).model_dump(),
     }

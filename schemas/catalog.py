@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from schemas import healthcare, ops, social, web
+from schemas import ecommerce, healthcare, ops, social, web
 from schemas.contract import Table, qualified_name, table_name
 
-SYSTEMS: dict[str, ModuleType] = {"web": web, "healthcare": healthcare, "social": social}
+SYSTEMS: dict[str, ModuleType] = {
+    "web": web,
+    "healthcare": healthcare,
+    "social": social,
+    "ecommerce": ecommerce,
+}
 ALL_TABLES: tuple[type[Table], ...] = (
     *(table for system in SYSTEMS.values() for table in system.TABLES),
     *ops.TABLES,

@@ -109,7 +109,7 @@ def contents(lake: Lake, system: str = "web") -> dict[str, list[Any]]:
             continue
         frame = lake.read(table)
         if table.layer is Layer.QUARANTINE:
-            frame = frame.select("record_id", "reasons", "due_date")
+            frame = frame.drop("landed_file", "landed_line", "record")
         found[qualified_name(table)] = sorted(map(str, frame.collect()))
     return found
 

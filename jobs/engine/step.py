@@ -36,8 +36,9 @@ Given = Mapping[str, Any]
 Relation = Callable[[date, Given], Iterable[date]]
 
 # Known to the run, not to the settings file: as_of; where a change is followed, the
-# earliest day that changed and the touched keys (both None where a table is made anew).
-GIVEN_BY_THE_RUN = ("as_of", "first_touched_day", "touched")
+# earliest day that changed and the touched keys (both None where a table is made anew); to
+# `Also` alone, the as_of that the table was last made for.
+GIVEN_BY_THE_RUN = ("as_of", "as_of_before", "first_touched_day", "touched")
 
 
 @dataclass(frozen=True)

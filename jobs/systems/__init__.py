@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from jobs.engine.step import Step
-from jobs.systems import healthcare, social, web
+from jobs.systems import ecommerce, healthcare, social, web
 
 STEPS: dict[str, tuple[Step, ...]] = {
     "web": web.STEPS,
     "healthcare": healthcare.STEPS,
     "social": social.STEPS,
+    "ecommerce": ecommerce.STEPS,
 }
