@@ -10,7 +10,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jobs.demo import sample_healthcare, sample_social, sample_web
+from jobs.demo import sample_ecommerce, sample_healthcare, sample_social, sample_web
 from jobs.engine.results import RunResult
 from jobs.engine.runner import Run
 from jobs.lake.lake import Lake
@@ -25,6 +25,7 @@ SAMPLES = {
     "web": (sample_web.write_landing, 300),
     "healthcare": (sample_healthcare.write_landing, 150),
     "social": (sample_social.write_landing, 200),
+    "ecommerce": (sample_ecommerce.write_landing, 200),
 }
 COLUMNS = (
     "client_id",

@@ -8,7 +8,7 @@ from collections import defaultdict
 from datetime import date, timedelta
 from pathlib import Path
 
-from jobs.demo import sample_healthcare, sample_social, sample_web
+from jobs.demo import sample_ecommerce, sample_healthcare, sample_social, sample_web
 from jobs.demo.sample_web import SampleFile
 from jobs.engine.runner import Run
 from jobs.errors import UsageError
@@ -28,12 +28,14 @@ SAMPLES = {
     "web": sample_web.write_landing,
     "healthcare": sample_healthcare.write_landing,
     "social": sample_social.write_landing,
+    "ecommerce": sample_ecommerce.write_landing,
 }
 # A table of each system to begin with.
 FIRST_LOOKS = {
     "web": "core/web/fct_sessions",
     "healthcare": "core/healthcare/fact_appointment",
     "social": "mart/social/growth_accounting",
+    "ecommerce": "mart/ecommerce/daily_sales_by_category",
 }
 
 

@@ -38,7 +38,14 @@ CLOCK_CHANGES = (
 )
 LOTS = 14
 # Events are what a system has most of; the rest are states of few things.
-_RECORDS_A_LOT = {"events": 7, "content_events": 5, "ad_events": 4, "sessions": 4}
+_RECORDS_A_LOT = {
+    "events": 7,
+    "content_events": 5,
+    "ad_events": 4,
+    "sessions": 4,
+    "order_lines": 6,
+    "inventory_events": 4,
+}
 # Settings without an upper bound, and lists: what they are drawn from.
 _HIGHEST = 7
 _LISTS = {

@@ -261,7 +261,9 @@ def scores(
         ]
         return pa.StructArray.from_arrays([pa.array(one) for one in found], SCORE_NAMES)
 
-    in_batches = F.arrow_udf(score, SCORES, F.ArrowUDFType.SCALAR)
+    # Its stubs ask for a type that it takes from the function's own hints.
+    arrow_udf: Any = F.arrow_udf
+    in_batches: Any = arrow_udf(score, SCORES)
     columns = [*bg_nbd, *gamma_gamma, frequency, recency, age, spend]
     return in_batches(*[column.cast("double") for column in columns])
 
