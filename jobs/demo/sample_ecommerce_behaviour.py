@@ -1,9 +1,9 @@
 """What an invented shop's customers do: buy, buy again, move, give back, stay away.
 
 Each customer buys a first time and then at a rate of their own, drawn from a gamma
-distribution; after each purchase they may be gone for good, with a probability drawn from a
-beta distribution: `PROCESS` holds the true parameters, in weeks. What they spend on a day
-is drawn likewise. Who bought what is kept in `Shop.bought`.
+distribution; after each purchase but the first they may be gone for good, with a
+probability drawn from a beta distribution: `PROCESS` holds the true parameters, in weeks.
+Who bought what is kept in `Shop.bought`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jobs.demo.sample_delivery import Row
 from jobs.demo.sample_ecommerce_goods import STORES, Good, Goods, at, text
 from jobs.demo.sample_web_behaviour import day_random
 
-# BG/NBD: purchases a week are Gamma(r, alpha), dropout after each of them is Beta(a, b).
+# BG/NBD: purchases a week are Gamma(r, alpha), dropout after each repeated one Beta(a, b).
 PROCESS = {"r": 1.0, "alpha": 2.0, "a": 0.8, "b": 2.5}
 JOIN_WITHIN_DAYS = 60
 GUEST_SHARE, RETURN_SHARE, CORRECTED_SHARE = 0.08, 0.06, 0.03
@@ -39,6 +39,7 @@ class Shopper:
     is_deleted: bool = False
     # The instant of the next purchase, in days from the shop's first one; None: never.
     next_at: float | None = None
+    has_bought: bool = False
 
     @property
     def customer_id(self) -> str:
@@ -47,7 +48,8 @@ class Shopper:
     def buy(self, random: Random) -> None:
         """They bought: when they will next, if they do."""
         now = self.next_at or 0.0
-        gone = random.random() < self.leaves
+        gone = self.has_bought and random.random() < self.leaves
+        self.has_bought = True
         self.next_at = None if gone else now + 7 * random.expovariate(self.a_week)
 
 

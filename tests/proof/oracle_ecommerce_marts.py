@@ -47,7 +47,7 @@ def _cents(money: str, count: str) -> str:
     """SQL: money for each, half up in whole numbers: a half of a cent is no double."""
     twice = f"(abs({money}) * 200)::HUGEINT"
     cents = f"sign({money})::INT * (({twice} + ({count})) // (2 * ({count})))"
-    return f"CASE WHEN ({count}) <> 0 THEN ({cents})::DECIMAL(36, 2) / 100 END"
+    return f"CASE WHEN ({count}) <> 0 THEN (({cents}) / 100.0)::DECIMAL(18, 2) END"
 
 
 def _sales(core: Core) -> None:

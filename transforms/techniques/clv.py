@@ -23,7 +23,7 @@ import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from scipy.optimize import minimize
-from scipy.special import digamma, expit, gammaln, hyp2f1
+from scipy.special import betaincinv, digamma, expit, gammaln, hyp2f1
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -220,7 +220,24 @@ def _while_alive(
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         left = np.exp(power * log_rest) * hyp2f1(first, second, c, z)
         told: Values = c / (a - 1) * (1 - left)
+    lost = ~np.isfinite(told)
+    if lost.any():
+        told[lost] = _integrated(r, alpha, a, b, x[lost], age[lost], ahead)
     return told
+
+
+def _integrated(
+    r: float, alpha: float, a: float, b: float, x: Values, age: Values, ahead: float
+) -> Values:
+    """The same over the dropout probability, by quadrature: for parameters that are large.
+
+    There its beta distribution is narrow, and the function on it smooth.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(64)
+    p = betaincinv(a, b + x[:, None], (nodes + 1) / 2)
+    bought = -np.expm1(-(r + x[:, None]) * np.log1p(p * (ahead / (alpha + age))[:, None])) / p
+    mean: Values = np.sum(bought * weights, axis=1) / 2
+    return mean
 
 
 def expected_spend(model: Sequence[float], x: Values, spend: Values) -> Values:

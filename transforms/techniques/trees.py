@@ -1,8 +1,8 @@
 """Trees told by parents: who stands where, and who hangs on nothing.
 
-By pointer doubling: each round every node knows an ancestor twice as far away, so a
-chain of n nodes takes the binary logarithm of n rounds. Nodes carry numbers here, for
-paths are long where trees are deep.
+By pointer doubling: each step every node knows an ancestor twice as far away, so a chain
+of n nodes takes the binary logarithm of n steps. Two steps are a round, whose result is
+held. Nodes carry numbers here, for paths are long where trees are deep.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 CYCLE, MISSING = "cycle", "missing"
-# Rounds after which a path that still goes on is in a deep tree or on a cycle.
-_SHORT_ROUNDS = 6
+# Rounds after which a path that still goes on is in a deep tree or on a cycle: 64 nodes.
+_SHORT_ROUNDS = 3
 
 
 def paths(nodes: DataFrame, *, node: str, parent: str, name: str) -> DataFrame:
@@ -35,7 +35,8 @@ def paths(nodes: DataFrame, *, node: str, parent: str, name: str) -> DataFrame:
             # Else paths on a cycle would double in length up to the last round.
             ended = _ends(known).where("up IS NULL").select("number")
             path = path.join(ended, on="number", how="left_semi")
-        path = _joined(path, F.concat("above", "path").alias("path")).localCheckpoint()
+        made = F.concat("above", "path").alias("path")
+        path = _joined(_joined(path, made), made).localCheckpoint()
         if not _is_going_on(path):
             break
     listed = known.agg(
@@ -87,8 +88,8 @@ def _ends(known: DataFrame) -> DataFrame:
     """One row per node: number, and up, not NULL on a cycle or below one; ends_lost."""
     ends = known.select("number", "up", F.col("is_lost").alias("ends_lost")).localCheckpoint()
     for _ in range(_rounds(ends)):
-        ends = _joined(ends, F.col("above").alias("ends_lost"), carried="ends_lost")
-        ends = ends.localCheckpoint()
+        made = F.col("above").alias("ends_lost")
+        ends = _joined(_joined(ends, made, "ends_lost"), made, "ends_lost").localCheckpoint()
         if not _is_going_on(ends):
             break
     return ends
@@ -108,7 +109,7 @@ def _numbered(nodes: DataFrame, node: str, parent: str, name: str) -> DataFrame:
     )
 
 
-def _joined(path: DataFrame, *made: Column, carried: str = "path") -> DataFrame:
+def _joined(path: DataFrame, made: Column, carried: str = "path") -> DataFrame:
     """Twice as far: of those with somewhere to go, what the node there carries is ``above``.
 
     One whose way leads to no row of ``path`` is gone: it hangs below one that is lost.
@@ -118,13 +119,13 @@ def _joined(path: DataFrame, *made: Column, carried: str = "path") -> DataFrame:
     )
     going = path.where("up IS NOT NULL").join(above, on="up", how="inner")
     there = path.where("up IS NULL")
-    return going.select("number", F.col("further").alias("up"), *made).unionByName(there)
+    return going.select("number", F.col("further").alias("up"), made).unionByName(there)
 
 
 def _rounds(path: DataFrame) -> int:
     """Enough of them for a chain of all nodes; none where none has somewhere to go."""
     counted = path.agg(F.count("*"), F.count("up")).collect()[0]
-    return counted[0].bit_length() if counted[1] else 0
+    return (counted[0].bit_length() + 1) // 2 if counted[1] else 0
 
 
 def _is_going_on(path: DataFrame) -> bool:
