@@ -22,6 +22,7 @@ setup(
         "jobs.systems",
         "schemas",
         "transforms",
+        "transforms.ecommerce",
         "transforms.healthcare",
         "transforms.medspa",
         "transforms.social",
@@ -39,8 +40,10 @@ setup(
         "phonenumbers>=9,<10",
         # In Python's own library from 3.14 on.
         "backports.zstd>=1,<2; python_version < '3.14'",
+        "numpy>=2,<3",
         "pydantic>=2.10,<3",
         "rich>=14,<16",
+        "scipy>=1.15,<2",
         "typer>=0.20,<1",
     ],
     extras_require={
@@ -55,7 +58,6 @@ setup(
             "nbclient>=0.11,<1",
             "nbformat>=5.10,<6",
             "ipykernel>=7,<8",
-            "numpy>=2,<3",
             # PySpark 4.2 does not take pandas 3 yet.
             "pandas>=2.2,<3",
             "polars>=2,<3",

@@ -100,6 +100,14 @@ class MedspaPolicy(_Section):
         return self
 
 
+class EcommercePolicy(_Section):
+    """[ecommerce] of the policy; meanings stand in conf/policy.toml."""
+
+    reorder_cover_days: Annotated[int, Field(ge=1, le=365)]
+    clv_sample_customers: Annotated[int, Field(ge=100, le=1_000_000)]
+    clv_min_repeat_customers: Annotated[int, Field(ge=1)]
+
+
 class EnginePolicy(_Section):
     """[engine] of the policy: none of it changes a table."""
 
@@ -123,6 +131,7 @@ class Policy(_Section):
     healthcare: HealthcarePolicy
     social: SocialPolicy
     medspa: MedspaPolicy
+    ecommerce: EcommercePolicy
 
 
 def load_policy(override: Path | None = None) -> Policy:
@@ -188,6 +197,7 @@ def system_settings(
         "as_of": as_of,
         "channel_rules": _shipped("channel_rules.toml"),
         "sites": _shipped("sites.toml"),
+        "rfm_segments": _shipped("rfm_segments.toml")["segments"],
         "bot_patterns": bot_patterns(),
         **keyed,
         **getattr(policy, system).model_dump(),

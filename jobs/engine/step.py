@@ -36,9 +36,10 @@ Given = Mapping[str, Any]
 Relation = Callable[[date, Given], Iterable[date]]
 
 # Known to the run, not to the settings file: as_of; where a change is followed, the
-# earliest day that changed and the touched keys (both None where a table is made anew);
-# in a system with a privacy policy the function that hashes a column with the run's key.
-GIVEN_BY_THE_RUN = ("as_of", "first_touched_day", "touched", "keyed_hash")
+# earliest day that changed and the touched keys (both None where a table is made anew); to
+# `Also` alone, the as_of that the table was last made for; in a system with a privacy policy
+# the function that hashes a column with the run's key.
+GIVEN_BY_THE_RUN = ("as_of", "as_of_before", "first_touched_day", "touched", "keyed_hash")
 
 
 @dataclass(frozen=True)

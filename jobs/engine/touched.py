@@ -249,4 +249,5 @@ class Inputs:
                 frames.append(self.changes(read.table))
             else:
                 frames.append(self.lake.read(read.table or self.step.output))
-        return also.touched(*frames, **bind(also.touched, self.settings))
+        given = {**self.settings, "as_of_before": self.plan.as_of_before}
+        return also.touched(*frames, **bind(also.touched, given))

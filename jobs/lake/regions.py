@@ -91,6 +91,9 @@ def rows_in(region: OfKeys, stored: DataFrame) -> DataFrame:
 
 def row_hash(columns: Sequence[str]) -> Any:
     """A 64-bit hash of a row's columns, NULL-aware, to tell whether the row changed."""
+    if not columns:
+        # A table of keys alone: its rows come and go, and do not change.
+        return F.lit(0).cast("bigint")
     marked = [F.coalesce(F.col(c).cast("string"), F.lit("\0")) for c in columns]
     return F.xxhash64(*marked, *[F.col(c).isNull() for c in columns])
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from jobs.engine.step import Step
-from jobs.systems import healthcare, medspa, social, web
+from jobs.systems import ecommerce, healthcare, medspa, social, web
 
 STEPS: dict[str, tuple[Step, ...]] = {
     "web": web.STEPS,
     "healthcare": healthcare.STEPS,
     "social": social.STEPS,
     "medspa": medspa.STEPS,
+    "ecommerce": ecommerce.STEPS,
 }

@@ -124,7 +124,8 @@ def test_a_step_gives_its_contract_on_empty_inputs(spark: SparkSession, step: St
 def test_what_also_is_touched_is_told_in_the_columns_replaced_on(
     spark: SparkSession, step: Step
 ) -> None:
-    settings = system_settings(load_policy(), step.output.system, date(2025, 3, 1), key="k" * 32)
+    given = system_settings(load_policy(), step.output.system, date(2025, 3, 1), key="k" * 32)
+    settings = {**given, "as_of_before": date(2025, 2, 27)}
     frames = [frame_of(spark, step, read) for read in step.also.reads]
     told = step.also.touched(*frames, **bind(step.also.touched, settings))
     wanted = struct_type(step.output)

@@ -43,6 +43,7 @@ def _ids(prefix: str, count: int) -> tuple[str, ...]:
 
 
 _PEOPLE, _BROWSERS, _DEVICES, _PLANS = _ids("u", 5), _ids("c", 4), _ids("d", 3), _ids("i", 2)
+_CATEGORIES, _ORDERS = _ids("t", 6), _ids("o", 8)
 _IDS = {
     "user_id": _PEOPLE,
     "login_user_id": _PEOPLE,
@@ -61,6 +62,13 @@ _IDS = {
     "content_id": _ids("k", 4),
     "campaign_id": _ids("g", 3),
     "event_id": _ids("e", 24),
+    "customer_id": _PEOPLE,
+    "product_id": _ids("q", 4),
+    "product_category_id": _CATEGORIES,
+    "order_id": _ORDERS,
+    "reference_order_id": _ORDERS,
+    "line_item_id": _ids("l", 20),
+    "inventory_event_id": _ids("v", 16),
 }
 # All of medspa's rows share ids, so that references and deletions meet.
 _ROWS = _ids("k", 4)
@@ -88,6 +96,13 @@ _POOLS: dict[str, Sequence[str | None]] = {
     "payments.status": ("paid", "refunded", "chargeback", "pending", "failed"),
     "content_events.event_type": ("view", "like", "comment", "share", "login", "post", "Wave"),
     "ad_events.event_type": ("impression", "click", "conversion", "hover"),
+    "inventory_events.event_type": (
+        *("receipt", "sale", "Sale", "return", "adjustment", "transfer_in", "transfer_out"),
+        *("count", "count"),
+    ),
+    # Half of the categories are roots, or a tree of six would be cycles mostly.
+    "parent_category_id": (*_CATEGORIES, *[None] * 6),
+    "store_id": ("0", "s1", None),
     "is_deleted": (None, None, "false", "true", "TRUE"),
     "currency": ("USD", "USD", "EUR"),
     "page_url": (
@@ -152,7 +167,15 @@ _POOLS: dict[str, Sequence[str | None]] = {
     "utm_medium": ("cpc", "email", None),
 }
 _MONEY = ("10", "10.00", "0.01", "99.995", "0", "1234.5", "-7.01", "33.33")
-_MONEY_COLUMNS = ("amount", "revenue", "cost")
+_MONEY_COLUMNS = (
+    *("amount", "revenue", "cost"),
+    *("amt", "discount", "tax_amt", "shipping_amt", "budget"),
+)
+_PRICES = ("3.333", "10", "0.00495", "9.99995", "33.33")
+_PRICE_COLUMNS = ("unit_price", "unit_price_at_purchase")
+_WHOLES = ("1", "2", "3", "6.0", "-1", "-2", "0", "12")
+_WHOLE_COLUMNS = ("count", "quantity_change", "line_number", "customer_age")
+_ODD_WHOLES = (None, "", "1.5", "many", "99999999999", "1e2")
 
 
 @dataclass
@@ -274,6 +297,10 @@ def value(random: Random, instants: Instants, source: type[Source], column: str)
         return random.choice(_ODD_IDS if odd else ids_of)
     if column in _MONEY_COLUMNS:
         return random.choice(_ODD_MONEY if odd else _MONEY)
+    if column in _PRICE_COLUMNS:
+        return random.choice(_ODD_MONEY if odd else _PRICES)
+    if column in _WHOLE_COLUMNS:
+        return random.choice(_ODD_WHOLES if odd else _WHOLES)
     pool = _POOLS.get(f"{table_name(source)}.{column}") or _POOLS.get(column) or WORDS
     return random.choice(_ODD_TEXT if odd else pool)
 

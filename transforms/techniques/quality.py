@@ -47,13 +47,24 @@ def instant(text: str) -> str:
     )
 
 
-def amount(text: str) -> str:
+def amount(text: str, kind: str = MONEY_TYPE) -> str:
     """SQL: money of decimal text, rounded half up to the cent; an exponent may follow.
 
-    NULL for NULL, for what is no such text, and for a number too long for its type.
-    No text raises.
+    Another ``kind`` of DECIMAL is rounded to its own digits. NULL for NULL, for what is
+    no such text, and for a number too long for its type. No text raises.
     """
-    return f"try_cast(CASE WHEN {text} RLIKE {literal(_NUMBER)} THEN {text} END AS {MONEY_TYPE})"
+    return f"try_cast(CASE WHEN {text} RLIKE {literal(_NUMBER)} THEN {text} END AS {kind})"
+
+
+def whole(text: str) -> str:
+    """SQL: INT of a number without a fraction: ``6`` and ``6.0``; NULL for ``6.5`` and as above."""
+    number = amount(text, "decimal(38,18)")
+    return f"try_cast(CASE WHEN {number} = floor({number}) THEN {number} END AS INT)"
+
+
+def flag(text: str) -> str:
+    """SQL: BOOLEAN of text in any case: false for NULL, NULL for what is neither."""
+    return f"try_cast(coalesce(lower(trim({text})), 'false') AS BOOLEAN)"
 
 
 def whole_number(text: str, kind: str = "BIGINT") -> str:
