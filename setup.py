@@ -25,6 +25,7 @@ setup(
         "transforms.ecommerce",
         "transforms.healthcare",
         "transforms.medspa",
+        "transforms.saas",
         "transforms.social",
         "transforms.techniques",
         "transforms.web",

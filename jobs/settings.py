@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from datetime import date
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -108,6 +109,30 @@ class EcommercePolicy(_Section):
     clv_min_repeat_customers: Annotated[int, Field(ge=1)]
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _known_policy(name: str) -> str:
+    known = _shipped("saas.toml")["policies"]
+    if name not in known:
+        raise ValueError(f"conf/saas.toml has no policy {name!r}; there are: {', '.join(known)}")
+    return name
+
+
+class SaasPolicy(_Section):
+    """[saas] of the policy; meanings stand in conf/policy.toml."""
+
+    reporting_currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    mrr_policy: Annotated[str, AfterValidator(_known_policy)]
+    gross_margin: Annotated[float, Field(gt=0, le=1)]
+    touch_lookback_days: Annotated[int, Field(ge=1, le=365)]
+    time_decay_half_life_days: Annotated[float, Field(gt=0)]
+    silence_hours: Annotated[int, Field(ge=1, le=720)]
+    min_snapshots: Annotated[int, Field(ge=1)]
+    min_stripe_match_share: Share
+    min_hubspot_match_share: Share
+
+
 class EnginePolicy(_Section):
     """[engine] of the policy: none of it changes a table."""
 
@@ -132,6 +157,7 @@ class Policy(_Section):
     social: SocialPolicy
     medspa: MedspaPolicy
     ecommerce: EcommercePolicy
+    saas: SaasPolicy
 
 
 def load_policy(override: Path | None = None) -> Policy:
@@ -159,6 +185,12 @@ def load_policy(override: Path | None = None) -> Policy:
 def remembered(policy: Policy) -> dict[str, Any]:
     """The policy as JSON values, as a run leaves it: without [engine], which changes no table."""
     return policy.model_dump(mode="json", exclude={"engine"})
+
+
+@cache
+def column_aliases() -> dict[str, Any]:
+    """By system, the rules on other names of landed columns: see conf/column_aliases.toml."""
+    return _shipped("column_aliases.toml")
 
 
 def _shipped(name: str) -> dict[str, Any]:
@@ -200,7 +232,22 @@ def system_settings(
         "rfm_segments": _shipped("rfm_segments.toml")["segments"],
         "bot_patterns": bot_patterns(),
         **keyed,
+        **_saas_rules(),
         **getattr(policy, system).model_dump(),
+    }
+
+
+def _saas_rules() -> dict[str, Any]:
+    """The rules of conf/saas.toml by the names under which steps take them."""
+    rules = _shipped("saas.toml")
+    exponents = rules["currency_exponents"].items()
+    return {
+        "mrr_policies": rules["policies"],
+        "currency_exponents": {
+            code: int(places) for places, all_of in exponents for code in all_of
+        },
+        "health_weights": rules["health_weights"],
+        "free_mail_domains": rules["mail"]["free_domains"],
     }
 
 

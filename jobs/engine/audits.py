@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.engine.step import Own, Step
+from jobs.engine.step import Own, Step, bind
 from jobs.engine.touched import Inputs
 from jobs.errors import AuditBlocked
 from jobs.lake.regions import Rows
@@ -30,7 +30,10 @@ def audit(step: Step, result: Rows, inputs: Inputs, findings: Findings) -> None:
     if step.output.layer in OPEN_LAYERS:
         findings[MARKED] = len(marked_columns(step.output))
     named = [*_dangling(step, result.frame, inputs)]
-    named += [(a.name, a.failures(result.frame, *inputs.frames)) for a in step.audits]
+    named += [
+        (a.name, a.failures(result.frame, *inputs.frames, **bind(a.failures, inputs.given)))
+        for a in step.audits
+    ]
     if result.arrow is None:
         repeated = result.frame.groupBy(*step.output.grain).count().where("count > 1")
         named.insert(0, (GRAIN, repeated))

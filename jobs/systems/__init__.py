@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.engine.step import Step
-from jobs.systems import ecommerce, healthcare, medspa, social, web
+from jobs.systems import ecommerce, healthcare, medspa, saas, social, web
 
 STEPS: dict[str, tuple[Step, ...]] = {
     "web": web.STEPS,
@@ -11,4 +11,5 @@ STEPS: dict[str, tuple[Step, ...]] = {
     "social": social.STEPS,
     "medspa": medspa.STEPS,
     "ecommerce": ecommerce.STEPS,
+    "saas": saas.STEPS,
 }

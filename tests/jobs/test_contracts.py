@@ -108,11 +108,12 @@ def frame_of(spark: SparkSession, step: Step, read: Read) -> DataFrame:
 def test_a_step_gives_its_contract_on_empty_inputs(spark: SparkSession, step: Step) -> None:
     """Made anew and, where its function tells the two apart, following a change."""
     given = system_settings(load_policy(), step.output.system, date(2025, 3, 1), key="k" * 32)
-    anew = {**given, "touched": None, "first_touched_day": None}
+    anew = {**given, "touched": None, "first_touched_day": None, "touched_days": None}
     frames = [frame_of(spark, step, read) for read in step.reads]
     on = step.write.on if isinstance(step.write, Replace) else ()
     keys = spark.createDataFrame([], nullable(struct_type(step.output))).select(*on)
-    follow = {**given, "touched": keys, "first_touched_day": date(2025, 3, 1)}
+    day = date(2025, 3, 1)
+    follow = {**given, "touched": keys, "first_touched_day": day, "touched_days": [day]}
     for settings in (anew, follow):
         result = step.transform(*frames, **bind(step.transform, settings))
         if isinstance(step.write, Stage):

@@ -24,6 +24,7 @@ from pydantic.fields import FieldInfo
 from jobs.settings import Policy, load_policy
 from schemas.catalog import SYSTEMS
 from schemas.contract import Source, table_name
+from tests.proof import random_saas
 from tests.proof.random_values import Instants, is_odd, value
 
 # Zones and a day on which their clocks change: by an hour, by half of one, at midnight.
@@ -54,6 +55,7 @@ _RECORDS_A_LOT = {
     "deletions": 3,
     "opportunities": 4,
     "lead_tags": 4,
+    **random_saas.RECORDS_A_LOT,
 }
 # Settings without an upper bound, and lists: what they are drawn from.
 _HIGHEST = 7
@@ -155,6 +157,8 @@ def _setting(random: Random, name: str, info: FieldInfo, default: Any) -> Any:
     kind = info.annotation
     if kind is bool:
         return random.random() < 0.5
+    if name in random_saas.SETTINGS:
+        return random.choice(random_saas.SETTINGS[name])
     if kind is str:
         return random.choice(_TEXTS[name])
     if get_origin(kind) is list:
@@ -211,7 +215,8 @@ def _record(
     # A third of the later states are of the very instant of the one before.
     if "updated_at" in record and random.random() < 0.67:
         record["updated_at"] = instants.text(instants.draw())
-    for column in random.sample(list(source.columns), random.choice((1, 1, 2, 3))):
+    changed = min(random.choice((1, 1, 2, 3)), len(source.columns))
+    for column in random.sample(list(source.columns), changed):
         record[column] = value(random, instants, source, column)
     return record
 

@@ -15,6 +15,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from schemas.contract import Source, table_name
+from tests.proof import random_saas
 
 # Beyond these, records are broken or not by rules of their own, and what those do wrong
 # would hide everything else: the fuzz stays within.
@@ -288,6 +289,8 @@ def value(random: Random, instants: Instants, source: type[Source], column: str)
     odd = random.random() < (ODD_REQUIRED_SHARE if is_required else ODD_SHARE)
     if is_instant(column):
         return random.choice(_ODD_INSTANTS) if odd else instants.text(instants.draw())
+    if source.system == "saas":
+        return _saas_value(random, instants, table_name(source), column, odd)
     special = _SPECIAL.get(f"{table_name(source)}.{column}") or _SPECIAL.get(column)
     if special is not None:
         return special(random)
@@ -303,6 +306,29 @@ def value(random: Random, instants: Instants, source: type[Source], column: str)
         return random.choice(_ODD_WHOLES if odd else _WHOLES)
     pool = _POOLS.get(f"{table_name(source)}.{column}") or _POOLS.get(column) or WORDS
     return random.choice(_ODD_TEXT if odd else pool)
+
+
+def _saas_value(
+    random: Random, instants: Instants, place: str, column: str, odd: bool
+) -> str | None:
+    if column in random_saas.DAYS or is_instant_of_billing(column):
+        return random.choice(_ODD_INSTANTS) if odd else instants.text(instants.draw())
+    named = f"{place}.{column}"
+    ids = random_saas.IDS.get(named) or random_saas.IDS.get(column)
+    if column == "event_id":
+        ids = _IDS["event_id"]
+    if ids is not None:
+        return random.choice(_ODD_IDS if odd else ids)
+    if named == "hubspot_deals.amount":
+        return random.choice(_ODD_MONEY if odd else _MONEY)
+    pool = random_saas.POOLS.get(named) or random_saas.POOLS.get(column)
+    pool = pool or _POOLS.get(column) or WORDS
+    return random.choice(_ODD_TEXT if odd else pool)
+
+
+def is_instant_of_billing(column: str) -> bool:
+    """Instants that Stripe names otherwise."""
+    return column.endswith(("period_start", "period_end", "trial_start", "trial_end"))
 
 
 def _late_name(random: Random) -> str | None:

@@ -43,6 +43,7 @@ def judged(
     required: Sequence[str] = (),
     typed: Mapping[str, str] | None = None,
     rules: Mapping[str, str] | None = None,
+    epoch_seconds: bool = False,
 ) -> DataFrame:
     """`landed_records` typed, with ``broken``: ARRAY<STRING> of the rules a row breaks.
 
@@ -58,6 +59,7 @@ def judged(
     typed     other columns as SQL over the landed text
     rules     further rules, as SQL over the landed text and what `as_read` calls: true for
               a row that breaks one
+    epoch_seconds  instants may be seconds since 1970, too
 
     A line or file that could not be read breaks only that (``malformed_reason``).
     """
@@ -65,7 +67,7 @@ def judged(
     values = {name: absent_to_null(quoted(name)) for name in (*keys, *ids)}
     # Columns of their own first: what several rules look at is read once.
     read = {
-        **{_as_read(name): instant(quoted(name)) for name in days},
+        **{_as_read(name): instant(quoted(name), seconds=epoch_seconds) for name in days},
         **{_as_read(name): amount(quoted(name)) for name in money or {}},
         **{_as_read(name): amount(quoted(name), PRICE_TYPE) for name in prices or {}},
         **{_as_read(name): whole(quoted(name)) for name in wholes},
