@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from schemas import saas_customers, saas_entities, saas_entities_now, saas_marts, saas_revenue
 from schemas.contract import Table
-from schemas.saas_features import IntFeatureVersions
 from schemas.saas_landing import LANDED, QUARANTINES
-from schemas.saas_marketing import IntContacts
 
 RAW_TABLES = tuple(of.raw for of in LANDED)
 TABLES: tuple[type[Table], ...] = (
@@ -17,8 +15,6 @@ TABLES: tuple[type[Table], ...] = (
     *saas_entities_now.TABLES,
     *saas_marts.TABLES,
     *saas_entities.TABLES,
-    IntContacts,
-    IntFeatureVersions,
     *saas_customers.TABLES,
     saas_marts.ExecutiveDashboardMonthly,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from schemas import saas_features as features
+from schemas import saas_marketing as marketing
 from schemas import saas_operations as operations
 from schemas import saas_usage as usage
 from schemas.contract import Table
@@ -27,4 +29,24 @@ TABLES: tuple[type[Table], ...] = (
     usage.UsersAtomic,
     operations.OperationsMonitoringHourly,
     operations.ApiEndpointHourly,
+    marketing.IntContacts,
+    marketing.IntDeals,
+    marketing.IntConversions,
+    marketing.IntTouches,
+    marketing.IntTouchpoints,
+    marketing.IntAttributionCredits,
+    marketing.IntCampaignVersions,
+    marketing.IntCampaignFacts,
+    marketing.CampaignsDaily,
+    marketing.CampaignsHistory,
+    marketing.CampaignsAtomic,
+    marketing.ChannelAttribution,
+    marketing.AttributionPaths,
+    marketing.MarketingPerformance,
+    features.IntFeatureVersions,
+    features.FeaturesDaily,
+    features.FeaturesHistory,
+    features.FeaturesAtomic,
+    features.FeaturePrerequisites,
+    features.FeatureAdoption,
 )

@@ -10,7 +10,14 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jobs.demo import sample_ecommerce, sample_healthcare, sample_medspa, sample_social, sample_web
+from jobs.demo import (
+    sample_ecommerce,
+    sample_healthcare,
+    sample_medspa,
+    sample_saas,
+    sample_social,
+    sample_web,
+)
 from jobs.engine.results import RunResult
 from jobs.engine.runner import Run
 from jobs.lake.lake import Lake
@@ -27,6 +34,7 @@ SAMPLES = {
     "social": (sample_social.write_landing, 200),
     "medspa": (sample_medspa.write_landing, 120),
     "ecommerce": (sample_ecommerce.write_landing, 200),
+    "saas": (sample_saas.write_landing, 66),
 }
 COLUMNS = (
     "client_id",

@@ -10,7 +10,14 @@ from collections.abc import MutableMapping
 from datetime import date, timedelta
 from pathlib import Path
 
-from jobs.demo import sample_ecommerce, sample_healthcare, sample_medspa, sample_social, sample_web
+from jobs.demo import (
+    sample_ecommerce,
+    sample_healthcare,
+    sample_medspa,
+    sample_saas,
+    sample_social,
+    sample_web,
+)
 from jobs.demo.sample_web import SampleFile
 from jobs.engine.runner import Run
 from jobs.errors import UsageError
@@ -33,6 +40,7 @@ SAMPLES = {
     "social": sample_social.write_landing,
     "medspa": sample_medspa.write_landing,
     "ecommerce": sample_ecommerce.write_landing,
+    "saas": sample_saas.write_landing,
 }
 # A table of each system to begin with.
 FIRST_LOOKS = {
@@ -41,6 +49,7 @@ FIRST_LOOKS = {
     "social": "mart/social/growth_accounting",
     "medspa": "mart/medspa/lead_funnel_daily",
     "ecommerce": "mart/ecommerce/daily_sales_by_category",
+    "saas": "mart/saas/mrr_waterfall_monthly",
 }
 
 

@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 
 from jobs.demo.sample_delivery import Row
-from jobs.demo.sample_saas_company import Company, Customer, moment, text
+from jobs.demo.sample_saas_company import Company
+from jobs.demo.sample_saas_people import Customer, moment, text
 from jobs.demo.sample_web_behaviour import day_random
 
 COLUMNS: dict[str, tuple[str, ...]] = {

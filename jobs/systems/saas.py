@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from jobs.engine.step import Changes, Stage, Step
 from jobs.systems import saas_customers, saas_marketing, saas_operations, saas_revenue
-from schemas.saas_features import IntFeatureVersions
 from schemas.saas_landing import LANDED
-from schemas.saas_marketing import IntContacts
 from transforms.saas import staging
 
 STAGING = tuple(
@@ -22,6 +20,6 @@ STEPS: tuple[Step, ...] = (
     *STAGING,
     *saas_revenue.STEPS,
     *saas_operations.STEPS,
-    *(s for s in saas_marketing.STEPS if s.output in (IntContacts, IntFeatureVersions)),
+    *saas_marketing.STEPS,
     *saas_customers.STEPS,
 )

@@ -213,7 +213,7 @@ HIERARCHY_STEPS = (
     Step(
         IntUserHierarchy,
         hierarchies.int_user_hierarchy,
-        reads=(Whole(StgAppUsers),),
+        reads=(Whole(IntUserVersions),),
         write=Replace(),
     ),
     Step(

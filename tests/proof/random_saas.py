@@ -122,6 +122,8 @@ SETTINGS: dict[str, Sequence[str | float]] = {
     "min_stripe_match_share": (0.0,),
     "min_hubspot_match_share": (0.0,),
 }
+# A campaign of which nobody says when has a row for each day since 1970.
+ALWAYS_TOLD = ("hubspot_campaigns.updated_at",)
 # Days that a row is of.
 DAYS = ("spend_date", "rate_date")
 RECORDS_A_LOT = {

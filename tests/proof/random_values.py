@@ -287,6 +287,7 @@ def value(random: Random, instants: Instants, source: type[Source], column: str)
     """A value for a column of a source, as it lands; None where it is not there."""
     is_required = any(column in group for group in source.required)
     odd = random.random() < (ODD_REQUIRED_SHARE if is_required else ODD_SHARE)
+    odd = odd and f"{table_name(source)}.{column}" not in random_saas.ALWAYS_TOLD
     if is_instant(column):
         return random.choice(_ODD_INSTANTS) if odd else instants.text(instants.draw())
     if source.system == "saas":

@@ -27,6 +27,8 @@ from transforms.techniques.sums import exact_mean, exact_sum
 TOUCHING = ("email", "call", "meeting", "form", "ad")
 NO_TOUCH = "(unattributed)"
 CREDIT_PLACES = 15
+# As much, in minor units, is no payment: it is worth nothing.
+_TOO_LARGE = 10**15
 _KEPT = ("conversion_id", "conversion_type", "customer_id", "conversion_ts", "revenue")
 
 
@@ -81,7 +83,8 @@ def _rated(
 ) -> DataFrame:
     """The charges with ``revenue``: their amount at the rate of their month, 0 without one."""
     places = mrr.exponent("currency", exponents)
-    native = f"CAST(amount AS DECIMAL(38,10)) / CAST(power(10, {places}) AS DECIMAL(4,0))"
+    whole = f"CASE WHEN amount < {_TOO_LARGE} THEN CAST(amount AS DECIMAL(38,10)) END"
+    native = f"{whole} / CAST(power(10, {places}) AS DECIMAL(4,0))"
     rates = int_fx_rates.select(
         F.col("currency").alias("__currency"), "from_date", "to_date", "fx_rate"
     )

@@ -204,10 +204,8 @@ def devices_atomic(
     versions = told_versions(
         stg_app_devices, key="device_id", birth="installed_at", as_of=as_of, zone=zone
     )
-    told = latest(versions).select(
-        "device_id", F.coalesce("installed_at", "born_at").alias("installed_at"),
-        "decommissioned_at",
-    )  # fmt: skip
+    over = F.when(F.col("decommissioned_at") < end, F.col("decommissioned_at"))
+    told = latest(versions).select("device_id", "installed_at", over.alias("decommissioned_at"))
     lived = lives(versions, as_of, zone).select(
         "device_id",
         F.greatest(

@@ -19,6 +19,8 @@ from transforms.techniques.scd2 import joined_neighbours
 from transforms.techniques.sql_text import is_in
 
 SIGNALS = ("online", "heartbeat", "reading")
+# Longer than any device is out of order: a century ends after every as_of.
+MOST_SECONDS = 3.2e9
 ATTRIBUTES = ("location_id", "device_type", "firmware", "status")
 
 
@@ -116,7 +118,8 @@ def int_device_outages(
         .agg(F.min("first_signal_at").alias("__first"))
         .select("device_id", "event_date", F.min("__first").over(following).alias("__later"))
     )
-    lasted = F.col("occurred_at") + F.make_dt_interval(secs=F.col("value").cast("decimal(18,6)"))
+    seconds = F.least(F.col("value"), F.lit(MOST_SECONDS)).cast("decimal(18,6)")
+    lasted = F.col("occurred_at") + F.make_dt_interval(secs=seconds)
     ended_at = F.when(F.col("value") > 0, lasted).otherwise(F.coalesce("next_signal_at", "__later"))
     offline = int_device_offlines.join(days, on=["device_id", "event_date"], how="left").select(
         "device_id", F.col("occurred_at").alias("started_at"), ended_at.alias("ended_at")

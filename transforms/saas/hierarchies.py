@@ -27,14 +27,10 @@ def int_customer_hierarchy(
     return _told(lines, root="root_customer_id").select(*IntCustomerHierarchy.columns)
 
 
-def int_user_hierarchy(
-    stg_app_users: DataFrame, *, as_of: date, reporting_time_zone: str
-) -> DataFrame:
+def int_user_hierarchy(int_user_versions: DataFrame) -> DataFrame:
     """See `IntUserHierarchy`."""
-    versions = told_versions(
-        stg_app_users, key="user_id", birth="created_at", as_of=as_of, zone=reporting_time_zone
-    )
-    lines = hierarchy(latest(versions), member="user_id", parent="manager_user_id")
+    latest_told = int_user_versions.where("valid_to IS NULL")
+    lines = hierarchy(latest_told, member="user_id", parent="manager_user_id")
     below = descendants(lines, member="user_id", direct="direct_reports", every="all_reports")
     counts = ("direct_reports", "all_reports")
     return (

@@ -9,9 +9,18 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from jobs.systems import saas_operations
 from schemas.saas_landing import StgAppDeviceEvents, StgAppDevices, StgAppLocations
+from schemas.saas_operations import (
+    DeviceHourly,
+    DevicesHistory,
+    IntDeviceOutages,
+    LocationsDaily,
+    LocationsHistory,
+)
+from schemas.saas_usage import IntUserFeatureDaily, IntUserVersions
 from tests.transforms.saas.staged import frame, told
-from transforms.saas import device_hours, devices, locations
+from transforms.saas import device_hours, devices, entity_audits, locations
 
 AS_OF = date(2025, 3, 10)
 ZONE = {"as_of": AS_OF, "reporting_time_zone": "UTC"}
@@ -162,6 +171,57 @@ def test_a_device_that_the_app_does_not_know_has_no_hours(fleet: Fleet) -> None:
     assert not [h for h in fleet.hours if h.device_id == "unknown"]
 
 
+LIFE = {"device_id": "d", "installed_at": f"{DAY}T01:00:00", "decommissioned_at": f"{DAY}T09:00:00"}
+
+
+def outage(start: str, end: str) -> dict[str, Any]:
+    return {"device_id": "d", "started_at": f"{DAY}T{start}:00", "ended_at": f"{DAY}T{end}:00"}
+
+
+def test_outages_that_meet_or_leave_the_life_block(spark: SparkSession) -> None:
+    staged = frame(spark, StgAppDevices, [LIFE])
+    cases = {
+        "sound": ([("01:00", "02:00"), ("08:00", "09:00")], 0, 0),
+        "touching": ([("01:00", "02:00"), ("02:00", "09:00")], 0, 1),
+        "too early": ([("00:59", "02:00")], 1, 0),
+        "too late": ([("01:00", "09:01")], 1, 0),
+    }
+    for name, (spans, outside, meeting) in cases.items():
+        result = frame(spark, IntDeviceOutages, [outage(a, b) for a, b in spans])
+        found = entity_audits.outages_outside_the_life(result, staged, **ZONE).count()
+        assert found == outside, name
+        assert entity_audits.outages_that_meet(result).count() == meeting, name
+    steps = {step.output: {a.name for a in step.audits} for step in saas_operations.STEPS}
+    assert steps[IntDeviceOutages] == {"outages_are_in_the_life", "outages_are_apart"}
+
+
+def test_hours_and_days_unlike_history_block(spark: SparkSession) -> None:
+    since = {"valid_from": f"{DAY}T00:00:00"}
+    moved = frame(spark, DevicesHistory, [{"device_id": "d", "location_id": "l1", **since}])
+    hours = [
+        {"device_id": "d", "hour_ts": f"{DAY}T0{n}:00:00", "location_id": place, **seconds}
+        for n, (place, seconds) in enumerate(
+            (
+                ("l1", {"known_seconds": 60.0, "outage_seconds": 60.0}),
+                ("l2", {"known_seconds": 60.0, "outage_seconds": 0.0}),
+                ("l1", {"known_seconds": 60.0, "outage_seconds": 61.0}),
+            )
+        )
+    ]
+    result = frame(spark, DeviceHourly, hours)
+    assert entity_audits.hours_unlike_history(result, result, moved).count() == 1
+    assert entity_audits.down_while_unknown(result).count() == 1
+    known = {"location_id": "l1", "customer_id": "c1", "status": "open", **since}
+    history = frame(spark, LocationsHistory, [known])
+    days = [
+        {"location_id": "l1", "snapshot_date": DAY, "customer_id": c, "status": status}
+        for c, status in (("c1", "open"), ("c2", "open"), ("c1", "closed"))
+    ]
+    audited = frame(spark, LocationsDaily, days)
+    unlike = entity_audits.location_days_unlike_history(audited, history, reporting_time_zone="UTC")
+    assert unlike.count() == 2
+
+
 def test_case_29(spark: SparkSession) -> None:
     told_rows: list[dict[str, Any]] = [
         {"updated_at": "2025-01-05T09:00:00", "status": "open"},
@@ -197,8 +257,5 @@ def test_case_29(spark: SparkSession) -> None:
 
 
 def no_facts(spark: SparkSession) -> tuple[DataFrame, ...]:
-    from schemas.saas_operations import DeviceHourly, DevicesHistory
-    from schemas.saas_usage import IntUserFeatureDaily, IntUserVersions
-
     tables = (DevicesHistory, IntUserVersions, IntUserFeatureDaily, DeviceHourly)
     return tuple(frame(spark, table, []) for table in tables)
