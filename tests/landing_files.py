@@ -25,7 +25,7 @@ SAMPLES = {
     "web": (sample_web.write_landing, 300),
     "healthcare": (sample_healthcare.write_landing, 150),
     "social": (sample_social.write_landing, 200),
-    "ecommerce": (sample_ecommerce.write_landing, 200),
+    "ecommerce": (sample_ecommerce.write_landing, 120),
 }
 COLUMNS = (
     "client_id",

@@ -39,9 +39,16 @@ def lake_of(
     lakes: tuple[Lake, Lake, Path],
     bookings: Bookings,
     community: tuple[Lake, Path],
+    shop: tuple[Lake, Path],
 ) -> dict[str, Lake]:
     """A lake with tables of each system; those of ops are in every one."""
-    return {"web": lakes[0], "": lakes[0], "healthcare": bookings.lake, "social": community[0]}
+    return {
+        "web": lakes[0],
+        "": lakes[0],
+        "healthcare": bookings.lake,
+        "social": community[0],
+        "ecommerce": shop[0],
+    }
 
 
 @pytest.mark.parametrize("table", ALL_TABLES, ids=lambda t: f"{t.layer}-{t.__name__}")

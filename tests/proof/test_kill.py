@@ -68,6 +68,7 @@ POINTS = [
     ("healthcare", "embedded", *committed("core/healthcare/user_identity_map")),
     ("healthcare", "spark", *between("core/healthcare/fact_appointment")),
     ("social", "spark", *between("mart/social/user_churn_stats")),
+    ("ecommerce", "embedded", *committed("core/ecommerce/inventory_snapshot")),
 ]
 
 
