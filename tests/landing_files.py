@@ -33,7 +33,7 @@ SAMPLES = {
     "healthcare": (sample_healthcare.write_landing, 150),
     "social": (sample_social.write_landing, 200),
     "medspa": (sample_medspa.write_landing, 120),
-    "ecommerce": (sample_ecommerce.write_landing, 200),
+    "ecommerce": (sample_ecommerce.write_landing, 120),
     "saas": (sample_saas.write_landing, 66),
 }
 COLUMNS = (

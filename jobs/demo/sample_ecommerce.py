@@ -13,6 +13,7 @@ from random import Random
 
 from jobs.demo.sample_delivery import Row, SourceFiles, write_days
 from jobs.demo.sample_ecommerce_behaviour import Shop
+from jobs.demo.sample_ecommerce_goods import PRODUCTS
 from jobs.demo.sample_web import SampleFile
 
 COLUMNS = {
@@ -98,15 +99,23 @@ SOURCES = {
 
 
 def write_landing(
-    landing: Path, *, users: int, days: int, start: date, seed: int, dirty: bool = True
+    landing: Path,
+    *,
+    users: int,
+    days: int,
+    start: date,
+    seed: int,
+    dirty: bool = True,
+    products: int = PRODUCTS,
+    basket: int = 1,
 ) -> Iterator[SampleFile]:
     """Write ``<landing>/ecommerce/<source>`` day by day and yield each file once complete.
 
-    ``users`` is the number of customers who ever buy in two months. A day's files
-    depend on ``users``, ``start``, ``seed`` and ``dirty``, not on ``days``. Without
-    ``dirty`` every row is sound and lands on its day.
+    ``users`` is the number of customers who ever buy in two months; orders have
+    ``basket`` times as many lines as usual. A day's files depend on all of these, not on
+    ``days``. Without ``dirty`` every row is sound and lands on its day.
     """
-    shop = Shop(users, start, seed)
+    shop = Shop(users, start, seed, products, basket)
     yield from write_days(
         landing, "ecommerce", SOURCES, shop.day, days=days, start=start, seed=seed, dirty=dirty
     )

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from random import Random
 
 from jobs.demo.sample_delivery import Row
-from jobs.demo.sample_ecommerce_goods import STORES, Good, Goods, at, text
+from jobs.demo.sample_ecommerce_goods import PRODUCTS, STORES, Good, Goods, at, text
 from jobs.demo.sample_web_behaviour import day_random
 
 # BG/NBD: purchases a week are Gamma(r, alpha), dropout after each repeated one Beta(a, b).
@@ -77,18 +77,23 @@ class Sold:
 
 @dataclass
 class Shop:
-    """Day after day, the records that the shop's systems write. Days are asked for in order."""
+    """Day after day, the records that the shop's systems write. Days are asked for in order.
+
+    ``basket`` is how many times as many lines an order has.
+    """
 
     users: int
     start: date
     seed: int
+    products: int = PRODUCTS
+    basket: int = 1
     # Orders by customer ('' for guests): the day, and the net of each in cents.
     bought: dict[str, list[tuple[date, int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         random = day_random(self.seed, 0, "ecommerce people")
         self.shoppers = shoppers(self.users, random)
-        self.goods = Goods(self.start, random)
+        self.goods = Goods(self.start, random, self.products)
         self.sold: list[Sold] = []
         self.orders = 0
 
@@ -148,7 +153,7 @@ class Shop:
         campaign = self.goods.active_campaign(day)
         taken = campaign if campaign and random.random() < 0.6 else ""
         # Weekends are for baskets, as are the weeks before Christmas.
-        most = 5 if day.weekday() >= 5 or day.month == 12 else 3
+        most = self.basket * (5 if day.weekday() >= 5 or day.month == 12 else 3)
         net = 0
         for place in range(1, random.randrange(1, most) + 1):
             good = self._chosen(day, random)
@@ -171,7 +176,7 @@ class Shop:
     def _chosen(self, day: date, random: Random) -> Good:
         """A product: some sell more than others, and coats in winter."""
         goods = self.goods.goods
-        good = goods[min(int(random.expovariate(0.08)), len(goods) - 1)]
+        good = goods[min(int(random.expovariate(4 / len(goods))), len(goods) - 1)]
         if "coats" in good.category and 4 <= day.month <= 9:
             good = random.choice(goods)
         return good

@@ -44,7 +44,7 @@ class Good:
 class Goods:
     """Products, their categories and campaigns, and the stock of two stores."""
 
-    def __init__(self, start: date, random: Random) -> None:
+    def __init__(self, start: date, random: Random, products: int = PRODUCTS) -> None:
         self.start = start
         self.leaves = [leaf for leaf, _, parent in _categories() if leaf.count("-") == 3]
         self.goods = [
@@ -57,7 +57,7 @@ class Goods:
                 # Some are told of only days after they are first sold.
                 3 if number % _LATE_PRODUCTS_IN == 5 else 0,
             )
-            for number in range(PRODUCTS)
+            for number in range(products)
         ]
         self.stock = {(store, good.product_id): 0 for store in STORES for good in self.goods}
         self.campaigns: list[tuple[str, date, date]] = []

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.demo import sample_healthcare, sample_social
+from jobs.demo import sample_ecommerce, sample_healthcare, sample_social
 from jobs.lake.lake import Lake
 from tests.jobs.bad_bookings import write_bad_bookings
 from tests.jobs.bad_clinic import write_bad_clinic
 from tests.jobs.bad_community import write_bad_community
+from tests.jobs.bad_shop import write_bad_shop
 from tests.jobs.clinic import FIRST, LAST, LAST_AS_OF, write_lot
 from tests.landing_files import event, run_system, run_web, write_csv
 
@@ -134,3 +135,16 @@ def clinic(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tup
     lake = Lake(spark, str(folder / "lake"))
     run_system(lake, folder / "landing", LAST_AS_OF, system="medspa")
     return lake, folder / "landing"
+
+
+@pytest.fixture(scope="session")
+def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Path]:
+    """E-commerce: ten dirty days and broken rows in one run."""
+    folder = tmp_path_factory.mktemp("ecommerce")
+    landing = folder / "landing"
+    for _ in sample_ecommerce.write_landing(landing, users=60, days=10, start=START, seed=4):
+        pass
+    write_bad_shop(landing)
+    lake = Lake(spark, str(folder / "lake"))
+    run_system(lake, landing, AS_OF, system="ecommerce")
+    return lake, landing

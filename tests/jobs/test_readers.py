@@ -40,12 +40,14 @@ def lake_of(
     bookings: Bookings,
     community: tuple[Lake, Path],
     clinic: tuple[Lake, Path],
+    shop: tuple[Lake, Path],
 ) -> dict[str, Lake]:
     """A lake with tables of each system; all those of ops are where there is a privacy policy."""
     return {
         "web": lakes[0],
         "healthcare": bookings.lake,
         "social": community[0],
+        "ecommerce": shop[0],
         "medspa": clinic[0],
         "": clinic[0],
     }

@@ -84,6 +84,8 @@ class Oracle:
         self._tree()
         self._lines()
         self._stock()
+        self._snapshot()
+        self._stockout_days()
         build_marts(self)
 
     def _stage(self, source: str, names: list[str]) -> None:
@@ -256,6 +258,9 @@ class Oracle:
                     WHEN event_type = 'adjustment' THEN quantity_change END::BIGINT
                     AS quantity_effect FROM ({once})""",
         )
+
+    def _snapshot(self) -> None:
+        """Day by day, from all events up to it."""
         self.table(
             "inventory_snapshot",
             """WITH days AS (SELECT DISTINCT event_date AS snapshot_date, store_id, product_id
@@ -274,4 +279,19 @@ class Oracle:
                     AND e.product_id = b.product_id AND event_date <= snapshot_date
                 GROUP BY snapshot_date, b.store_id, b.product_id)
             SELECT *, quantity_on_hand < 0 AS is_negative FROM told""",
+        )
+
+    def _stockout_days(self) -> None:
+        """The days of the last ninety that end without stock: each of them looked at."""
+        self.table(
+            "stockout_days",
+            f"""WITH pairs AS (SELECT DISTINCT store_id, product_id FROM inventory_event),
+            ninety AS (SELECT (DATE '{self.as_of}' - day::INT)::DATE AS day
+                FROM range(90) AS r(day)),
+            ends AS (SELECT p.store_id, p.product_id, day, arg_max(quantity_on_hand, snapshot_date)
+                AS quantity FROM pairs AS p, ninety JOIN inventory_snapshot AS s
+                ON s.store_id = p.store_id AND s.product_id = p.product_id
+                AND snapshot_date <= day GROUP BY ALL)
+            SELECT store_id, product_id, count(*) AS stockout_days_90d FROM ends
+            WHERE quantity <= 0 GROUP BY ALL""",
         )

@@ -285,19 +285,12 @@ def _levels(core: Core) -> None:
             stands AS (SELECT store_id, product_id,
                 arg_max(quantity_on_hand, snapshot_date) AS quantity_on_hand
                 FROM inventory_snapshot GROUP BY ALL),
-            ninety AS (SELECT ({as_of} - day::INT)::DATE AS day FROM range(90) AS r(day)),
-            ends AS (SELECT p.store_id, p.product_id, day, arg_max(quantity_on_hand, snapshot_date)
-                AS quantity FROM pairs AS p, ninety JOIN inventory_snapshot AS s
-                ON s.store_id = p.store_id AND s.product_id = p.product_id
-                AND snapshot_date <= day GROUP BY ALL),
-            out AS (SELECT store_id, product_id, count(*) AS stockout_days_90d FROM ends
-                WHERE quantity <= 0 GROUP BY ALL),
             told AS (SELECT p.* EXCLUDE (first), quantity_on_hand,
                 coalesce(stockout_days_90d, 0) AS stockout_days_90d,
                 CASE WHEN units_sold_28d > 0
                     THEN greatest(quantity_on_hand, 0) * 28 / units_sold_28d END AS days_of_cover
                 FROM pairs AS p JOIN stands USING (store_id, product_id)
-                LEFT JOIN out USING (store_id, product_id))
+                LEFT JOIN stockout_days USING (store_id, product_id))
         SELECT *, quantity_on_hand <= 0 OR coalesce(days_of_cover < 14, false)
             AS is_below_reorder FROM told""",
     )

@@ -31,12 +31,14 @@ class ShopTables:
         settings = system_settings(load_policy(), "ecommerce", as_of)
         for raw, staged in STAGED:
             name = table_name(raw.source)
-            schema = nullable(struct_type(raw))
             rows = [tuple(r.get(c) for c in raw.columns) for r in landed.get(name, ())]
             transform = staging.TRANSFORMS[staged]
-            judged = transform(spark.createDataFrame(rows, schema), **bind(transform, settings))
+            texts = spark.createDataFrame(rows, nullable(struct_type(raw)))
+            judged = transform(texts, **bind(transform, settings))
             good = judged.where(F.size("broken") == 0).select(*staged.columns)
-            self.staged[name] = one_per_record(good)
+            # Held, as a run holds it: else each rule is planned again wherever a column is used.
+            empty = spark.createDataFrame([], good.schema)
+            self.staged[name] = one_per_record(good).localCheckpoint() if rows else empty
 
     @cached_property
     def product_category(self) -> DataFrame:
