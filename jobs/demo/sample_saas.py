@@ -11,18 +11,13 @@ from datetime import date
 from pathlib import Path
 from random import Random
 
-from jobs.demo import sample_saas_billing, sample_saas_company, sample_saas_marketing
 from jobs.demo.sample_delivery import Naming, Row, SourceFiles, write_days
 from jobs.demo.sample_saas_billing import Billing
+from jobs.demo.sample_saas_columns import COLUMNS
 from jobs.demo.sample_saas_company import Company
 from jobs.demo.sample_saas_marketing import Marketing
 from jobs.demo.sample_web import SampleFile
 
-COLUMNS = {
-    **sample_saas_company.COLUMNS,
-    **sample_saas_billing.COLUMNS,
-    **sample_saas_marketing.COLUMNS,
-}
 UNKNOWN_STATUS, NEGATIVE, NO_CURRENCY = "unknown_status", "negative", "no_currency"
 UNKNOWN_EVENT = "unknown_event"
 # Days alternate between the vendor's raw API and Fivetran's copy of it.

@@ -27,48 +27,6 @@ from jobs.demo.sample_saas_subscriptions import (
 )
 from jobs.demo.sample_web_behaviour import day_random
 
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "app_customer_links": ("customer_id", "stripe_customer_id", "hubspot_company_id"),
-    "app_fx_rates": ("rate_date", "currency", "rate", "updated_at"),
-    "stripe_customers": (
-        *("stripe_customer_id", "email", "name", "currency", "created_at", "updated_at"),
-    ),
-    "stripe_subscriptions": (
-        *("subscription_id", "stripe_customer_id", "status", "created_at"),
-        *("current_period_start", "current_period_end", "cancel_at_period_end", "canceled_at"),
-        *("ended_at", "trial_start", "trial_end", "pause_collection", "updated_at"),
-    ),
-    "stripe_subscription_items": (
-        *("item_id", "subscription_id", "price_id", "quantity", "created_at", "deleted_at"),
-        "updated_at",
-    ),
-    "stripe_prices": (
-        *("price_id", "product_id", "currency", "unit_amount", "billing_interval"),
-        *("interval_count", "usage_type", "updated_at"),
-    ),
-    "stripe_coupons": (
-        *("coupon_id", "percent_off", "amount_off", "currency", "duration"),
-        *("duration_in_months", "updated_at"),
-    ),
-    "stripe_discounts": (
-        *("discount_id", "subscription_id", "stripe_customer_id", "coupon_id", "started_at"),
-        *("ended_at", "updated_at"),
-    ),
-    "stripe_invoices": (
-        *("invoice_id", "stripe_customer_id", "subscription_id", "status", "currency"),
-        *("amount_due", "amount_paid", "created_at", "due_at", "paid_at", "updated_at"),
-    ),
-    "stripe_charges": (
-        *("charge_id", "stripe_customer_id", "invoice_id", "amount", "currency", "status"),
-        *("created_at", "updated_at"),
-    ),
-    "stripe_refunds": (
-        *("refund_id", "charge_id", "amount", "currency", "status", "created_at", "updated_at"),
-    ),
-    "stripe_disputes": (
-        *("dispute_id", "charge_id", "amount", "currency", "status", "created_at", "updated_at"),
-    ),
-}
 _COUPONS = (
     ("forever-20", "20", "forever", ""),
     ("three-months-50", "50", "repeating", "3"),
@@ -363,6 +321,17 @@ class Billing:
                 "due_at": text(at + timedelta(days=3)),
             }
             self._land("stripe_invoices", at, row)
+            line = {
+                "line_id": f"il_{sub.subscription_id}_{number}",
+                "invoice_id": row["invoice_id"],
+                "subscription_id": sub.subscription_id,
+                "amount": str(due),
+                "currency": currency,
+                "is_proration": "false",
+                "period_start": text(at),
+                "period_end": text(at + length),
+            }
+            self._land("stripe_invoice_line_items", at, line)
             charge = {
                 "charge_id": f"ch_{sub.subscription_id}_{number}",
                 "stripe_customer_id": stripe_id,
@@ -385,11 +354,12 @@ class Billing:
     def _taken_back(self, charge: Row, at: datetime, random: Random) -> None:
         told = {name: charge[name] for name in ("charge_id", "amount", "currency")}
         told["created_at"] = text(at)
-        kind = random.random()
-        if kind < 0.03:
+        # Some are taken back whatever chance says, so that there are some in few.
+        digits = sum(map(int, filter(str.isdigit, charge["charge_id"])))
+        if digits % 13 == 1:
             row = {**told, "refund_id": "re" + charge["charge_id"][2:], "status": "succeeded"}
             self._land("stripe_refunds", at, row)
-        elif kind < 0.05:
+        elif digits % 13 == 2:
             status = random.choice(("lost", "won"))
             row = {**told, "dispute_id": "dp" + charge["charge_id"][2:], "status": status}
             self._land("stripe_disputes", at, row)

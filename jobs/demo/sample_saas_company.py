@@ -17,36 +17,6 @@ from jobs.demo.sample_web_behaviour import day_random
 
 # So long before the first day the oldest customers came.
 DAYS_BEFORE = 75
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "app_customers": (
-        *("customer_id", "name", "industry", "country", "parent_customer_id"),
-        *("created_at", "updated_at"),
-    ),
-    "app_locations": (
-        *("location_id", "customer_id", "name", "city", "country", "status", "opened_at"),
-        *("closed_at", "updated_at"),
-    ),
-    "app_users": (
-        *("user_id", "customer_id", "location_id", "manager_user_id", "email", "role", "status"),
-        *("created_at", "updated_at"),
-    ),
-    "app_devices": (
-        *("device_id", "location_id", "device_type", "firmware", "status", "installed_at"),
-        *("decommissioned_at", "updated_at"),
-    ),
-    "app_features": (
-        *("feature_id", "name", "parent_feature_id", "plan", "released_at", "updated_at"),
-    ),
-    "app_feature_dependencies": ("feature_id", "depends_on_feature_id"),
-    "app_feature_events": (
-        *("event_id", "user_id", "feature_id", "occurred_at", "duration_seconds"),
-    ),
-    "app_device_events": ("event_id", "device_id", "occurred_at", "event_type", "value"),
-    "app_api_calls": (
-        *("call_id", "customer_id", "endpoint", "method", "status_code", "latency_ms"),
-        "called_at",
-    ),
-}
 _CITIES = (("DE", "Köln"), ("DE", "Leipzig"), ("US", "Austin"), ("US", "Boise"), ("JP", "Osaka"))
 _TYPES = ("tap", "scale", "fridge")
 PLANS = ("basic", "pro", "chain")

@@ -15,42 +15,6 @@ from jobs.demo.sample_saas_company import Company
 from jobs.demo.sample_saas_people import Customer, moment, text
 from jobs.demo.sample_web_behaviour import day_random
 
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "app_campaign_spend": (
-        *("campaign_id", "spend_date", "spend", "impressions", "clicks", "updated_at"),
-    ),
-    "hubspot_companies": (
-        *("company_id", "name", "domain", "industry", "country", "created_at", "updated_at"),
-        "is_deleted",
-    ),
-    "hubspot_contacts": (
-        *("contact_id", "company_id", "email", "created_at", "updated_at", "is_deleted"),
-    ),
-    "hubspot_contact_merges": ("from_contact_id", "into_contact_id", "merged_at"),
-    "hubspot_deal_merges": ("from_deal_id", "into_deal_id", "merged_at"),
-    "hubspot_deals": (
-        *("deal_id", "company_id", "contact_id", "pipeline_id", "stage_id", "name", "amount"),
-        *("created_at", "closed_at", "updated_at", "is_deleted"),
-    ),
-    "hubspot_deal_stages": ("deal_id", "stage_id", "entered_at"),
-    "hubspot_deal_pipeline_stages": ("stage_id", "pipeline_id", "label", "is_won", "updated_at"),
-    "hubspot_tickets": (
-        *("ticket_id", "company_id", "contact_id", "priority", "category", "created_at"),
-        *("first_reply_at", "closed_at", "updated_at", "is_deleted"),
-    ),
-    "hubspot_engagements": (
-        *("engagement_id", "engagement_type", "contact_id", "company_id", "campaign_id"),
-        *("occurred_at", "updated_at", "is_deleted"),
-    ),
-    "hubspot_campaigns": (
-        *("campaign_id", "name", "channel", "status", "started_at", "ended_at", "updated_at"),
-        "is_deleted",
-    ),
-    "hubspot_email_events": (
-        *("event_id", "campaign_id", "contact_id", "recipient", "event_type", "occurred_at"),
-        "is_filtered",
-    ),
-}
 _CAMPAIGNS = (
     ("camp-newsletter", "Newsletter", "Email", -60, None),
     ("camp-happy-hour", "Happy hours", "Paid Social", -30, 9),

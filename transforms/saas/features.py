@@ -106,38 +106,49 @@ def features_daily(
 def _eligible(rows: DataFrame, facts: DataFrame, int_customer_spans: DataFrame) -> DataFrame:
     """Per feature and day: eligible_customers, and how many of them used it in 28 days."""
     key, day = "feature_id", "snapshot_date"
-    paying = int_customer_spans.where("lifecycle = 'paying'").select(
+    spans = int_customer_spans.where("lifecycle = 'paying'").select(
         "customer_id", F.col("plan").alias("paid_plan"), "from_date", "to_date"
-    )
-    plans = F.expr("filter(transform(split(plan, '[|]'), p -> trim(p)), p -> p <> '')")
-    has_it = F.coalesce(
-        (F.size("plans") == 0) | F.array_contains("plans", F.col("paid_plan")),
-        F.col("plans").isNull(),
     )
     pays_then = (F.col("from_date") <= F.col(day)) & (
         F.col("to_date").isNull() | (F.col(day) < F.col("to_date"))
     )
+    paying = (
+        rows.select(day)
+        .distinct()
+        .join(spans, on=pays_then, how="inner")
+        .select(day, "customer_id", "paid_plan")
+    )
+    plans = F.expr(
+        "filter(transform(split(coalesce(plan, ''), '[|]'), p -> trim(p)), p -> p <> '')"
+    )
+    released = rows.where("rollout = 'released'").select(key, day, plans.alias("plans"))
+    has_it = F.coalesce(
+        (F.size("plans") == 0) | F.array_contains("plans", F.col("paid_plan")), F.lit(False)
+    )
+    counted = paying.groupBy(day, "paid_plan").agg(F.count(F.lit(1)).alias("payers"))
     could = (
-        rows.where("rollout = 'released'")
-        .select(key, day, plans.alias("plans"))
-        .join(paying, on=has_it & pays_then, how="inner")
-        .select(key, day, "customer_id")
+        released.join(counted, on=day, how="inner")
+        .where(has_it)
+        .groupBy(key, day)
+        .agg(F.sum("payers").alias("eligible_customers"))
     )
     reach = F.sequence(F.col(day), F.date_add(day, TRAILING_DAYS - 1), F.expr("INTERVAL 1 DAY"))
     did = (
         facts.where("customer_id IS NOT NULL")
         .select(key, "customer_id", day)
         .distinct()
-        .select(key, "customer_id", F.explode(reach).alias(day), F.lit(True).alias("used"))
+        .select(key, "customer_id", F.explode(reach).alias(day))
         .distinct()
     )
-    return (
-        could.join(did, on=[key, day, "customer_id"], how="left")
+    adopted = (
+        did.join(paying, on=[day, "customer_id"], how="inner")
+        .join(released, on=[key, day], how="inner")
+        .where(has_it)
         .groupBy(key, day)
-        .agg(
-            F.count(F.lit(1)).alias("eligible_customers"),
-            F.count("used").alias("adopted"),
-        )
+        .agg(F.count(F.lit(1)).alias("adopted"))
+    )
+    return could.join(adopted, on=[key, day], how="left").withColumn(
+        "adopted", F.coalesce("adopted", F.lit(0))
     )
 
 

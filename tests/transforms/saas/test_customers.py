@@ -74,7 +74,7 @@ def company() -> Billing:
             "stripe_invoices",
             invoice_id=f"n{n}",
             stripe_customer_id="kx",
-            status="open",
+            status="paid" if paid else "open",
             currency="usd",
             amount_due=5000,
             amount_paid=5000 if paid else 1000,

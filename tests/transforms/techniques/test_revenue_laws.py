@@ -108,6 +108,9 @@ def test_amounts_are_exact_and_rounded_half_up_once(spark: SparkSession) -> None
         per_month = Fraction(*mrr.FACTORS[row.every]) / row.n
         per_month /= 10 ** {"JPY": 0, "KWD": 3}.get(row.currency, 2)
         listed = _half_up(row.quantity * Fraction(row.cents) * per_month, 10)
+        if listed >= 10**12:
+            assert row.listed is None
+            continue
         assert Fraction(row.listed) == listed
         assert Fraction(row.money) == _half_up(listed * Fraction(row.rate), 2)
         left = (100 - Fraction(row.percent)) / 100 * Fraction(7, 8)
