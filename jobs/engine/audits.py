@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.engine.step import Own, Step
+from jobs.engine.step import Given, Own, Step, bind
 from jobs.engine.touched import Inputs
 from jobs.errors import AuditBlocked
 from jobs.lake.regions import Rows
@@ -30,7 +30,7 @@ def audit(step: Step, result: Rows, inputs: Inputs, findings: Findings) -> None:
     """Count what fails each audit into ``findings``; raise AuditBlocked if anything does."""
     if step.output.layer in OPEN_LAYERS:
         findings[MARKED] = len(marked_columns(step.output))
-    named = named_failures(step, result.frame, inputs.frames)
+    named = named_failures(step, result.frame, inputs.frames, inputs.given)
     if result.arrow is None:
         repeated = result.frame.groupBy(*step.output.grain).count().where("count > 1")
         named.insert(0, (GRAIN, repeated))
@@ -56,10 +56,13 @@ def audit(step: Step, result: Rows, inputs: Inputs, findings: Findings) -> None:
 
 
 def named_failures(
-    step: Step, result: DataFrame, frames: Sequence[DataFrame]
+    step: Step, result: DataFrame, frames: Sequence[DataFrame], given: Given
 ) -> list[tuple[str, DataFrame]]:
-    """Each audit of references and of the step's own, with the rows or groups that fail it."""
-    own = [(audit.name, audit.failures(result, *frames)) for audit in step.audits]
+    """Each audit of references and of the step's own, with the rows or groups that fail it.
+
+    ``frames`` are those of the step's reads, ``given`` the settings by name.
+    """
+    own = [(a.name, a.failures(result, *frames, **bind(a.failures, given))) for a in step.audits]
     return [*_dangling(step, result, frames), *own]
 
 

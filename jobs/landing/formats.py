@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from jobs.errors import SPARK_ERRORS
-from jobs.landing.column_names import columns_served
+from jobs.landing.column_names import columns_served, may_be_read
 from jobs.landing.unlisted import names_with_values
 from jobs.storage import FILE_ERRORS, PACKED, Storage, escaped, local_path
 from schemas.contract import Source
@@ -232,7 +232,10 @@ def read(
     frames = []
     for (kind, columns, _), members in groups.items():
         for lot in _lots(members):
-            frame, values = readers[kind](spark, columns, [f.path for f in lot])
+            readable = columns
+            if kind == "parquet":
+                readable = tuple(name for name in columns if may_be_read(source, name))
+            frame, values = readers[kind](spark, readable, [f.path for f in lot])
             frames.append(_shaped(source, root, columns, frame, values, kind))
     faults = [(file.name, file.fault) for file in files if file.fault]
     if faults:
@@ -295,6 +298,10 @@ def _read_json(spark: SparkSession, columns: tuple[str, ...], paths: list[str]) 
 def _read_parquet(spark: SparkSession, columns: tuple[str, ...], paths: list[str]) -> _Parsed:
     reader, urls = _reader(spark, paths)
     frame = reader.parquet(*urls)
+    if len(columns) < len(frame.columns):
+        # Every column of a file stands in the plans on it, whether or not it is used.
+        chosen = [field for field in frame.schema.fields if field.name in columns]
+        frame = reader.schema(T.StructType(chosen)).parquet(*urls)
     # A landed column may be called so, too.
     place = frame.metadataColumn("_metadata")
     kinds = {f.name: f.dataType for f in frame.schema.fields}

@@ -13,7 +13,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.engine.audits import audit, named_failures
+from jobs.engine.audits import GRAIN, audit, named_failures
 from jobs.engine.step import Step
 from jobs.engine.touched import Inputs
 from jobs.errors import AuditBlocked
@@ -169,7 +169,9 @@ def test_each_audit_finds_what_it_asks_for(spark: SparkSession) -> None:
         step = step_of(table)
         nothing: list[Data] = [[] for _ in inputs]
         for rows, told, kind in ((result, inputs, "wrong"), ([], nothing, "empty")):
-            named = named_failures(step, frame_of(spark, table, rows), frames_of(spark, step, told))
+            named = named_failures(
+                step, frame_of(spark, table, rows), frames_of(spark, step, told), {}
+            )
             counts += [
                 failing.agg(F.count("*").alias("failures")).select(
                     F.lit(number).alias("case"), F.lit(kind).alias("kind"), F.lit(audit), "failures"
@@ -188,6 +190,7 @@ def test_each_audit_finds_what_it_asks_for(spark: SparkSession) -> None:
 def test_what_an_audit_finds_blocks(spark: SparkSession, case: int) -> None:
     """A grain, a reference, and an audit of the step's own."""
     table, result, inputs, name = (
+        (core.Lead, [_LEAD, _LEAD], [[]], GRAIN),
         next(c for c in CASES if c[3] == "campaign_id_is_in_campaign"),
         next(c for c in CASES if c[3] == "no_external_id_taken"),
     )[case]
@@ -197,7 +200,7 @@ def test_what_an_audit_finds_blocks(spark: SparkSession, case: int) -> None:
 
 
 def _audit(step: Step, result: DataFrame, frames: list[DataFrame]) -> None:
-    audit(step, Rows(result), cast(Inputs, SimpleNamespace(frames=frames)), {})
+    audit(step, Rows(result), cast(Inputs, SimpleNamespace(frames=frames, given={})), {})
 
 
 def test_every_core_table_is_searched_for_personal_text() -> None:

@@ -15,6 +15,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from schemas.contract import Source, table_name
+from tests.proof import random_saas
 
 # Beyond these, records are broken or not by rules of their own, and what those do wrong
 # would hide everything else: the fuzz stays within.
@@ -43,6 +44,7 @@ def _ids(prefix: str, count: int) -> tuple[str, ...]:
 
 
 _PEOPLE, _BROWSERS, _DEVICES, _PLANS = _ids("u", 5), _ids("c", 4), _ids("d", 3), _ids("i", 2)
+_CATEGORIES, _ORDERS = _ids("t", 6), _ids("o", 8)
 _IDS = {
     "user_id": _PEOPLE,
     "login_user_id": _PEOPLE,
@@ -61,6 +63,13 @@ _IDS = {
     "content_id": _ids("k", 4),
     "campaign_id": _ids("g", 3),
     "event_id": _ids("e", 24),
+    "customer_id": _PEOPLE,
+    "product_id": _ids("q", 4),
+    "product_category_id": _CATEGORIES,
+    "order_id": _ORDERS,
+    "reference_order_id": _ORDERS,
+    "line_item_id": _ids("l", 20),
+    "inventory_event_id": _ids("v", 16),
 }
 # All of medspa's rows share ids, so that references and deletions meet.
 _ROWS = _ids("k", 4)
@@ -88,6 +97,13 @@ _POOLS: dict[str, Sequence[str | None]] = {
     "payments.status": ("paid", "refunded", "chargeback", "pending", "failed"),
     "content_events.event_type": ("view", "like", "comment", "share", "login", "post", "Wave"),
     "ad_events.event_type": ("impression", "click", "conversion", "hover"),
+    "inventory_events.event_type": (
+        *("receipt", "sale", "Sale", "return", "adjustment", "transfer_in", "transfer_out"),
+        *("count", "count"),
+    ),
+    # Half of the categories are roots, or a tree of six would be cycles mostly.
+    "parent_category_id": (*_CATEGORIES, *[None] * 6),
+    "store_id": ("0", "s1", None),
     "is_deleted": (None, None, "false", "true", "TRUE"),
     "currency": ("USD", "USD", "EUR"),
     "page_url": (
@@ -156,7 +172,15 @@ _POOLS: dict[str, Sequence[str | None]] = {
     "utm_medium": ("cpc", "email", None),
 }
 _MONEY = ("10", "10.00", "0.01", "99.995", "0", "1234.5", "-7.01", "33.33")
-_MONEY_COLUMNS = ("amount", "revenue", "cost")
+_MONEY_COLUMNS = (
+    *("amount", "revenue", "cost"),
+    *("amt", "discount", "tax_amt", "shipping_amt", "budget"),
+)
+_PRICES = ("3.333", "10", "0.00495", "9.99995", "33.33")
+_PRICE_COLUMNS = ("unit_price", "unit_price_at_purchase")
+_WHOLES = ("1", "2", "3", "6.0", "-1", "-2", "0", "12")
+_WHOLE_COLUMNS = ("count", "quantity_change", "line_number", "customer_age")
+_ODD_WHOLES = (None, "", "1.5", "many", "99999999999", "1e2")
 
 
 @dataclass
@@ -290,8 +314,11 @@ def is_instant(column: str) -> bool:
 def value(random: Random, instants: Instants, source: type[Source], column: str) -> str | None:
     """A value for a column of a source, as it lands; None where it is not there."""
     odd = random.random() < (ODD_REQUIRED_SHARE if is_needed(source, column) else ODD_SHARE)
+    odd = odd and f"{table_name(source)}.{column}" not in random_saas.ALWAYS_TOLD
     if is_instant(column):
         return random.choice(_ODD_INSTANTS) if odd else instants.text(instants.draw())
+    if source.system == "saas":
+        return _saas_value(random, instants, table_name(source), column, odd)
     special = _SPECIAL.get(f"{table_name(source)}.{column}") or _SPECIAL.get(column)
     if special is not None:
         return special(random)
@@ -301,8 +328,35 @@ def value(random: Random, instants: Instants, source: type[Source], column: str)
         return random.choice(_ODD_IDS if odd else ids_of)
     if column in _MONEY_COLUMNS:
         return random.choice(_ODD_MONEY if odd else _MONEY)
+    if column in _PRICE_COLUMNS:
+        return random.choice(_ODD_MONEY if odd else _PRICES)
+    if column in _WHOLE_COLUMNS:
+        return random.choice(_ODD_WHOLES if odd else _WHOLES)
     pool = _POOLS.get(f"{table_name(source)}.{column}") or _POOLS.get(column) or WORDS
     return random.choice(_ODD_TEXT if odd else pool)
+
+
+def _saas_value(
+    random: Random, instants: Instants, place: str, column: str, odd: bool
+) -> str | None:
+    if column in random_saas.DAYS or is_instant_of_billing(column):
+        return random.choice(_ODD_INSTANTS) if odd else instants.text(instants.draw())
+    named = f"{place}.{column}"
+    ids = random_saas.IDS.get(named) or random_saas.IDS.get(column)
+    if column == "event_id":
+        ids = _IDS["event_id"]
+    if ids is not None:
+        return random.choice(_ODD_IDS if odd else ids)
+    if named == "hubspot_deals.amount":
+        return random.choice(_ODD_MONEY if odd else _MONEY)
+    pool = random_saas.POOLS.get(named) or random_saas.POOLS.get(column)
+    pool = pool or _POOLS.get(column) or WORDS
+    return random.choice(_ODD_TEXT if odd else pool)
+
+
+def is_instant_of_billing(column: str) -> bool:
+    """Instants that Stripe names otherwise."""
+    return column.endswith(("period_start", "period_end", "trial_start", "trial_end"))
 
 
 def _late_name(random: Random) -> str | None:
