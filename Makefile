@@ -33,6 +33,7 @@ bench: install ## Measure small lakes, builds against DuckDB, early and late day
 	$(BIN)/python -m tests.bench.small
 	$(BIN)/python -m tests.bench.web
 	$(BIN)/python -m tests.bench.social
+	$(BIN)/python -m tests.bench.medspa
 	$(BIN)/python -m tests.bench.ecommerce
 	$(BIN)/python -m tests.bench.scd2
 
