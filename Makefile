@@ -36,6 +36,7 @@ bench: install ## Measure small lakes, builds against DuckDB, early and late day
 	$(BIN)/python -m tests.bench.medspa
 	$(BIN)/python -m tests.bench.ecommerce
 	$(BIN)/python -m tests.bench.scd2
+	$(BIN)/python -m tests.bench.privacy
 
 check: install ## Lint, types, and whether the data dictionary is up to date
 	$(BIN)/ruff check .

@@ -233,16 +233,16 @@ class Landing:
         now: datetime,
         policy: LinePolicy | None,
     ) -> Written:
-        frame = formats.read(self.spark, source, self.root, files).withColumns(
-            {"loaded_at": F.lit(now.astimezone(UTC)), "load_id": F.lit(load_id).cast("bigint")}
-        )
+        frame = formats.read(self.spark, source, self.root, files)
+        load = {"loaded_at": F.lit(now.astimezone(UTC)), "load_id": F.lit(load_id).cast("bigint")}
         named = [[f.name, f.size, f.modified_micros, load_id] for f in files]
         incoming = sum(f.size * (PACKED_FACTOR if f.name.endswith(PACKED) else 1) for f in files)
         progress = Progress(run_id=run_id, files=named)
         is_embedded = self.lake.is_embedded(raw, incoming)
         if policy and is_embedded and incoming <= IN_THIS_PROCESS_BYTES:
-            return self.lake.append(raw, applied_here(policy, frame, raw), progress, incoming)
-        frame = applied(policy, frame) if policy else frame
+            rows = applied_here(policy, frame.withColumns(load), raw)
+            return self.lake.append(raw, rows, progress, incoming)
+        frame = (applied(policy, frame) if policy else frame).withColumns(load)
         rows = Rows(frame)
         if is_embedded:
             rows = self.lake.hold(frame, near=raw, conform=True, incoming=incoming)

@@ -21,14 +21,20 @@ def places_of(
     Of Parquet files the footer, whose statistics are plain, and every value of every column,
     which dictionaries and pages hold packed. A value is sought as it is and as JSON has it.
     """
-    sought = {value: {value.lower(), json.dumps(value)[1:-1].lower()} for value in values}
+    sought = {value: _forms(value) for value in values}
     found: dict[str, list[str]] = {}
     for place, content in _contents(folders, texts):
         lowered = content.lower()
         for value, forms in sought.items():
-            if any(form.encode() in lowered for form in forms):
+            if any(form in lowered for form in forms):
                 found.setdefault(value, []).append(place)
     return found
+
+
+def _forms(value: str) -> set[bytes]:
+    """How a value may be written, each as it stands among bytes whose ASCII is small."""
+    spelled = {value, value.lower(), value.upper()}
+    return {form.encode().lower() for text in spelled for form in (text, json.dumps(text)[1:-1])}
 
 
 def _contents(folders: Iterable[Path], texts: Iterable[str]) -> Iterator[tuple[str, bytes]]:

@@ -1,19 +1,16 @@
 """`allowed_json` of a whole column, several times as fast on what senders mostly write.
 
-Split at its quotation marks, a JSON text without escapes is strings at the odd places and
-its shape at the even ones. By the shape alone it is JSON or not, and says where keys and
-values stand; so an object of a known shape and known keys is a few texts put into a
-template. What these texts must be is asked of the results, all at once, and whatever is
-not answered with yes goes to `allowed_json`.
+A sender writes the objects of a type in few shapes: the same keys in the same order, with the
+same blanks. A shape is learnt from one text as a regular expression of RE2, which matches the
+texts whose values are all as they must be, and a template for what is stored of them. Texts
+with escapes, and whatever no known shape matches, go to `allowed_json` one by one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,64 +25,59 @@ from transforms.techniques.allowed_json import (
 )
 from transforms.techniques.scan import SUSPICIOUS
 
-# Shapes, and plans of one, that a column keeps: senders write dozens, and nothing bounds them.
-MOST_KEPT = 5_000
+# Senders write a few shapes a type, and nothing bounds them.
+MOST_TYPES, MOST_SHAPES, MOST_TRIED = 40, 16, 8
+# RE2's templates know so many groups.
+MOST_GROUPS = 9
+MOST_TOKENS = 100
 # A text within a result of so many bytes is not too long.
 LONGEST = 500
 # What JSON writes otherwise than it is.
 _ESCAPES = r"[\\\x00-\x1f]"
-# For RE2, in a result: no sound value is taken for another kind, and some are left out.
-_BLANK = (
+# What Python's strip takes away, within brackets.
+BLANKS = (
     r"\t-\r\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 )
-_SOUND = {
-    "id": '"[A-Za-z0-9_:-]{1,64}"',
-    "word": '"[A-Za-z_-]{1,32}"',
-    "integer": "(?:0|-?[1-9][0-9]{0,17})",
-    "text": f'"[^"{{\\[{_BLANK}](?:[^"]*[^"{_BLANK}])?"',
+# By kind: which strings and which numbers are of it. Some of those that are, are left out.
+_STRINGS = {
+    "id": "[A-Za-z0-9_:-]{1,64}",
+    "word": "[A-Za-z_-]{1,32}",
+    "integer": "0|-?[1-9][0-9]{0,17}",
+    "text": f'[^"{{\\[{BLANKS}](?:[^"]*[^"{BLANKS}])?',
+    # Of a key that is not listed: not blank.
+    "": f'[^"]*[^"{BLANKS}][^"]*',
+}
+_NUMBERS = {
+    "id": "0|[1-9][0-9]{0,17}",
+    "integer": "0|-?[1-9][0-9]{0,17}",
+    "text": "0|[1-9][0-9]{0,17}",
+    "": r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?",
 }
 
 
-class _Literal(str):
+class _Number(str):
     """The text of a number."""
 
 
-_PAIRS = Decoder(_Literal, lambda pairs: pairs)
+_PAIRS = Decoder(_Number, lambda pairs: pairs)
+_NUMBER_TEXT = re.compile(r"-?[0-9][0-9.eE+-]*")
+
+# Rows, the texts stored of them, and what was done to each.
+_Found = tuple[pa.Array, pa.Array, KeyActions]
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """What becomes of objects of one shape, with these keys, of one type.
-
-    ``unlisted`` are the places of what is dropped, ``done`` what that is if all of it has
-    a value, and ``sound`` matches a result in which every value is of its kind.
-    """
-
-    template: str
-    values: Callable[[Sequence[str]], Any] | None
-    unlisted: tuple[int, ...]
-    done: KeyActions
-    sound: str
-
-    def result(self, tokens: Sequence[str]) -> str | None:
-        """The stored text; None where something that is dropped has no value."""
-        for place in self.unlisted:
-            text = tokens[place]
-            if not text or text.isspace():
-                return None
-        return self.template % self.values(tokens) if self.values else self.template
-
-
-@dataclass
 class _Shape:
-    """Where the keys and values of flat objects stand among their tokens.
+    """Objects of one type with these keys, blanks and sorts of values.
 
-    ``values`` has a token's place, or the text of what is no string ('' for null).
+    ``sound`` matches one in which every value is as it must be. ``parts`` matches the same
+    and more, without counting, which RE2 needs to fill in a template fast.
     """
 
-    keys: Callable[[Sequence[str]], Any]
-    values: tuple[int | str, ...]
-    plans: dict[Any, _Plan | None] = field(default_factory=dict)
+    sound: str
+    parts: str
+    template: str
+    done: KeyActions
 
 
 class JsonColumn:
@@ -93,77 +85,101 @@ class JsonColumn:
 
     def __init__(self, rules: JsonRules) -> None:
         self.rules = rules
-        self._shapes: dict[tuple[str, ...], _Shape | None] = {}
+        self._shapes: dict[tuple[str, ...], list[_Shape]] = {}
 
-    def stored(self, types: pa.Array, texts: pa.Array) -> tuple[pa.Array, list[KeyActions]]:
-        """What is stored of each text, and what was done; nothing for NULL and blank."""
-        landed = texts.to_pylist()
-        named = types.to_pylist()
-        escaped = pc.match_substring_regex(texts, _ESCAPES).to_pylist()
-        kept: list[str | None] = [None] * len(landed)
-        done: list[KeyActions] = [()] * len(landed)
-        slow = []
-        rows_of: dict[str, list[int]] = {}
-        for row, text in enumerate(landed):
-            if text is None:
-                continue
-            tokens = text.split('"')
-            plan = None if escaped[row] else self._plan(named[row], tokens)
-            kept[row] = result = plan.result(tokens) if plan else None
-            if plan is None or result is None:
-                slow.append(row)
-                continue
-            done[row] = plan.done
-            if plan.sound in rows_of:
-                rows_of[plan.sound].append(row)
-            else:
-                rows_of[plan.sound] = [row]
-        found = pa.array(kept, pa.string())
-        for sound, rows in rows_of.items():
-            slow += _unsound(found, rows, sound)
-        slow += _where(pc.match_substring_regex(found, SUSPICIOUS))
-        slow += _where(pc.greater(pc.binary_length(found), LONGEST))
-        for row in slow:
-            text = landed[row].strip()
-            kept[row], done[row] = (
-                allowed_json(self.rules, named[row], text) if text else (None, ())
+    def stored(
+        self, types: pa.Array, texts: pa.Array
+    ) -> tuple[pa.Array, list[tuple[Sequence[int], KeyActions]]]:
+        """What is stored of each text, and rows with what was done; nothing for NULL and blank."""
+        found, slow = self._by_shape(types, texts)
+        rows = pa.concat_arrays([pa.array([], pa.int64()), *[rows for rows, _, _ in found]])
+        results = pa.concat_arrays([pa.array([], pa.string()), *[out for _, out, _ in found]])
+        doubtful = pc.or_(
+            pc.match_substring_regex(results, SUSPICIOUS),
+            pc.greater(pc.binary_length(results), LONGEST),
+        )
+        again = set(rows.filter(doubtful).to_pylist())
+        done: list[tuple[Sequence[int], KeyActions]] = [
+            (
+                [row for row in rows.to_pylist() if row not in again]
+                if again
+                else rows.to_pylist(),
+                what,
             )
-        return pa.array(kept, pa.string()) if slow else found, done
+            for rows, _, what in found
+            if what
+        ]
+        kept: dict[int, str | None] = {}
+        for row in (*slow, *again):
+            text = (texts[row].as_py() or "").strip()
+            type_name = types[row].as_py()
+            kept[row], what = allowed_json(self.rules, type_name, text) if text else (None, ())
+            if what:
+                done.append(([row], what))
+        sure = pc.invert(doubtful)
+        every = pa.concat_arrays([rows.filter(sure), pa.array(list(kept), pa.int64())])
+        values = pa.concat_arrays(
+            [results.filter(sure), pa.array(list(kept.values()), pa.string())]
+        )
+        return values.take(pc.sort_indices(every)), done
 
-    def _plan(self, type_name: str | None, tokens: Sequence[str]) -> _Plan | None:
-        marks = tuple(tokens[::2])
-        if marks in self._shapes:
-            shape = self._shapes[marks]
-        else:
-            shape = _shape(tokens)
-            if len(self._shapes) < MOST_KEPT:
-                self._shapes[marks] = shape
-        if shape is None:
-            return None
-        keys = (type_name, shape.keys(tokens))
-        if keys in shape.plans:
-            return shape.plans[keys]
-        names = (keys[1],) if isinstance(keys[1], str) else keys[1]
-        plan = _plan(keys_of(self.rules, type_name), names, shape.values)
-        if len(shape.plans) < MOST_KEPT:
-            shape.plans[keys] = plan
-        return plan
+    def _by_shape(self, types: pa.Array, texts: pa.Array) -> tuple[list[_Found], list[int]]:
+        """What known shapes give, and the rows that are left."""
+        every = pa.array(range(len(texts)), pa.int64())
+        plain = pc.invert(pc.match_substring_regex(texts, _ESCAPES))
+        plain = pc.fill_null(plain, False)
+        slow = every.filter(pc.invert(plain)).to_pylist()
+        found: list[_Found] = []
+        named = types.dictionary_encode()
+        codes = pc.fill_null(named.indices, -1)
+        for code, type_name in enumerate([None, *named.dictionary.to_pylist()], start=-1):
+            rows = every.filter(pc.and_(pc.equal(codes, code), plain))
+            if code >= MOST_TYPES:
+                slow += rows.to_pylist()
+            elif len(rows):
+                slow += self._of_type(type_name, rows, texts.take(rows), found)
+        return found, slow
+
+    def _of_type(
+        self, type_name: str | None, rows: pa.Array, texts: pa.Array, found: list[_Found]
+    ) -> list[int]:
+        """Add what the type's shapes give to ``found``; the rows that are left."""
+        kinds = keys_of(self.rules, type_name)
+        shapes = self._shapes.setdefault(tuple(kinds), [])
+        left = []
+        known, tried = iter(list(shapes)), 0
+        while len(rows):
+            shape = next(known, None)
+            if shape is None:
+                if tried == MOST_TRIED or len(shapes) == MOST_SHAPES:
+                    break
+                tried += 1
+                shape = _shape(kinds, texts[0].as_py())
+                if shape is None or shape in shapes:
+                    left.append(rows[0].as_py())
+                    rows, texts = rows.slice(1), texts.slice(1)
+                    continue
+                shapes.append(shape)
+            fits = pc.match_substring_regex(texts, shape.sound)
+            if pc.any(fits).as_py():
+                fitting = texts.filter(fits)
+                out = pc.replace_substring_regex(fitting, shape.parts, shape.template)
+                found.append((rows.filter(fits), out, shape.done))
+                others = pc.invert(fits)
+                rows, texts = rows.filter(others), texts.filter(others)
+        return [*left, *rows.to_pylist()]
 
 
-def _where(condition: pa.Array) -> list[int]:
-    return pc.indices_nonzero(pc.fill_null(condition, False)).to_pylist()
+def _shape(kinds: Mapping[str, str], text: str) -> _Shape | None:
+    """The shape of a flat JSON object without escapes; None for any other text.
 
-
-def _unsound(found: pa.Array, rows: list[int], sound: str) -> list[int]:
-    """The rows, of those that have one plan, in which a value is of another kind."""
-    places = pa.array(rows, pa.int64())
-    is_sound = pc.match_substring_regex(found.take(places), sound)
-    return places.filter(pc.invert(is_sound)).to_pylist()
-
-
-def _shape(tokens: Sequence[str]) -> _Shape | None:
-    """The shape of a flat JSON object; None for any other text."""
+    Split at its quotation marks such a text is its strings at the odd places. None, too,
+    where a name stands there twice, in one spelling or two.
+    """
+    tokens = text.split('"')
     numbered = [str(n) if n % 2 else token for n, token in enumerate(tokens)]
+    if len(tokens) > MOST_TOKENS or sum(map(len, numbered)) > LONGEST:
+        return None
     try:
         pairs = _PAIRS.decode('"'.join(numbered).strip())
     except (ValueError, RecursionError):
@@ -171,44 +187,51 @@ def _shape(tokens: Sequence[str]) -> _Shape | None:
     # An array of pairs looks the same.
     if not pairs or not tokens[0].strip().startswith("{"):
         return None
-    values: list[int | str] = []
-    for _, found in pairs:
-        if isinstance(found, list):
-            return None
-        is_token = isinstance(found, str) and not isinstance(found, _Literal)
-        values.append(int(found) if is_token else text_of(found))
-    return _Shape(itemgetter(*[int(key) for key, _ in pairs]), tuple(values))
-
-
-def _plan(
-    kinds: Mapping[str, str], keys: Sequence[str], values: Sequence[int | str]
-) -> _Plan | None:
-    """The plan; None where a key, or a name in two spellings, stands there twice."""
-    names = [snake_case(key) for key in keys]
-    if len(set(names)) < len(names):
+    names = [snake_case(tokens[int(place)]) for place, _ in pairs]
+    if len(set(names)) < len(names) or sum(map(len, names)) > LONGEST:
         return None
-    places = dict(zip(names, values, strict=True))
-    template, sound, taken = [], [], []
-    for key, kind in kinds.items():
-        place = places.get(key, "")
-        if place == "":
+    sound = [re.escape(token) for token in tokens]
+    parts = list(sound)
+    stored: dict[str, int | str] = {}
+    done = set()
+    for (key_place, value), name in zip(pairs, names, strict=True):
+        if isinstance(value, list):
+            return None
+        if value is None:
             continue
-        value = "%s"
-        if isinstance(place, int):
-            taken.append(place)
-        else:
-            value = place.replace("%", "%%")
-        template.append(f'"{key}":{value}' if kind == "integer" else f'"{key}":"{value}"')
-        sound.append(f'"{re.escape(key)}":{_SOUND[kind]}')
-    unlisted = [
-        (told_name(k), places[n]) for k, n in zip(keys, names, strict=True) if n not in kinds
-    ]
-    return _Plan(
-        "{" + ",".join(template) + "}"
-        if taken
-        else "{" + ",".join(template).replace("%%", "%") + "}",
-        itemgetter(*taken) if taken else None,
-        tuple(place for _, place in unlisted if isinstance(place, int)),
-        tuple(sorted({(name, *NOT_ALLOWED[0]) for name, place in unlisted if place != ""})),
-        r"^\{" + ",".join(sound) + r"\}$",
+        kind = kinds.get(name, "")
+        if not kind:
+            done.add((told_name(tokens[int(key_place)]), *NOT_ALLOWED[0]))
+        if isinstance(value, bool):
+            # A part of the shape.
+            stored[name] = text_of(value)
+            if kind == "integer":
+                return None
+            continue
+        is_number = isinstance(value, _Number)
+        values = _NUMBERS if is_number else _STRINGS
+        if kind not in values:
+            return None
+        loose = "[0-9.eE+-]+" if is_number else '[^"]*'
+        place = int(key_place) + 1 if is_number else int(value)
+        start, end = "", ""
+        if is_number:
+            start, end = map(re.escape, _NUMBER_TEXT.split(tokens[place], maxsplit=1))
+        sound[place] = f"{start}(?:{values[kind]}){end}"
+        parts[place] = f"{start}({loose}){end}" if kind else f"{start}{loose}{end}"
+        stored[name] = place
+    groups = sorted(place for n, place in stored.items() if n in kinds and isinstance(place, int))
+    if len(groups) > MOST_GROUPS:
+        return None
+    template = []
+    for key, kind in kinds.items():
+        if key in stored:
+            found = stored[key]
+            text = f"\\{groups.index(found) + 1}" if isinstance(found, int) else found
+            template.append(f'"{key}":{text}' if kind == "integer" else f'"{key}":"{text}"')
+    return _Shape(
+        "^" + '"'.join(sound) + "$",
+        "^" + '"'.join(parts) + "$",
+        "{" + ",".join(template) + "}",
+        tuple(sorted(done)),
     )

@@ -8,8 +8,7 @@ value by value. Nothing here raises on a value, whatever it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,7 +26,7 @@ from transforms.techniques.allow_list import (
     is_absent,
 )
 from transforms.techniques.allowed_json import KeyActions, allowed_json
-from transforms.techniques.json_shapes import JsonColumn
+from transforms.techniques.json_shapes import BLANKS, JsonColumn
 from transforms.techniques.keyed_hash import digest
 from transforms.techniques.scan import SUSPICIOUS
 
@@ -36,11 +35,7 @@ from transforms.techniques.scan import SUSPICIOUS
 UNLISTED, MALFORMED, ACTIONS = "unknown_columns", "malformed_text", "policy_actions"
 BETWEEN_NAMES, BETWEEN_ACTIONS = ",", ";"
 
-# What Python's strip takes away.
-_BLANKS = (
-    r"\t-\r\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
-)
-_UNTRIMMED = f"^[{_BLANKS}]|[{_BLANKS}]$|^$"
+_UNTRIMMED = f"^[{BLANKS}]|[{BLANKS}]$|^$"
 # A value that matches, or of the first three one that does not, is stored as it is.
 _ODD = {
     "text": f"{_UNTRIMMED}|{SUSPICIOUS}",
@@ -63,25 +58,30 @@ _ABSENT = f"^(?:{_PLACEHOLDERS}|-1|0+)$"
 _Column = list[str | None]
 
 
-@dataclass
 class _Findings:
     """What was done, by row; most rows share one of a few tuples."""
 
-    rows: int
-    by_row: dict[int, tuple[Action, ...]] = field(default_factory=dict)
+    def __init__(self, rows: int) -> None:
+        self.by_row: list[tuple[Action, ...] | None] = [None] * rows
 
     def add(self, row: int, done: tuple[Action, ...]) -> None:
         if done:
-            known = self.by_row.get(row)
-            self.by_row[row] = (*known, *done) if known else done
+            known = self.by_row[row]
+            self.by_row[row] = done if known is None else (*known, *done)
+
+    def rows_of(self, name: str) -> set[int]:
+        """The rows in which something was done to a column."""
+        return {
+            row for row, done in enumerate(self.by_row) if done and any(d[0] == name for d in done)
+        }
 
     def told(self) -> pa.Array:
-        texts: dict[tuple[Action, ...], str] = {}
-        column: _Column = [None] * self.rows
-        for row, done in self.by_row.items():
+        texts: dict[tuple[Action, ...] | None, str | None] = {None: None}
+        column: _Column = []
+        for done in self.by_row:
             if done not in texts:
-                texts[done] = actions_text(done)
-            column[row] = texts[done]
+                texts[done] = actions_text(done or ())
+            column.append(texts[done])
         return pa.array(column, pa.string())
 
 
@@ -96,6 +96,7 @@ class LinePolicy:
     def __init__(self, rules: SourceRules, key: bytes | str) -> None:
         self.rules = rules
         self._key = key
+        self._has_contacts = any(kind in CONTACTS for kind in rules.columns.values())
         self._cells = {name: cell(kind) for name, kind in rules.columns.items() if kind != "json"}
 
     # -- one line ------------------------------------------------------------------------
@@ -175,9 +176,12 @@ class LinePolicy:
                 stored[name] = self._cells_of(name, kind, column, findings)
             elif kind == "json":
                 stored[name] = self._json_of(name, landed, json[name], findings)
+        unlisted: dict[str, tuple[Action, ...]] = {}
         for row, names in _texts(landed[UNLISTED]):
-            told = names.split(BETWEEN_NAMES)
-            findings.add(row, tuple((name, *NOT_ALLOWED[0]) for name in told))
+            if names not in unlisted:
+                told = names.split(BETWEEN_NAMES)
+                unlisted[names] = tuple((name, *NOT_ALLOWED[0]) for name in told)
+            findings.add(row, unlisted[names])
         stored[UNLISTED] = pa.nulls(batch.num_rows, pa.string())
         lines = dict(_texts(landed[MALFORMED]))
         for row, line in lines.items():
@@ -200,16 +204,14 @@ class LinePolicy:
     def _without_subject(
         self, stored: Mapping[str, pa.Array], landed: Mapping[str, pa.Array], findings: _Findings
     ) -> pa.Array | None:
-        """Which lines name nobody; None where all of them do, or none could."""
+        """Which lines name nobody; None where all of them do, none could, or none need to."""
         unusable = None
-        for name in self.rules.subject:
+        for name in self.rules.subject if self._has_contacts else ():
             column = stored[name]
             absent = pc.or_(
                 pc.is_null(column), pc.fill_null(pc.match_substring_regex(column, _ABSENT), False)
             )
-            masked = {
-                row for row, done in findings.by_row.items() if any(d[0] == name for d in done)
-            }
+            masked = findings.rows_of(name)
             if masked:
                 is_masked = pa.array([row in masked for row in range(len(column))], pa.bool_())
                 absent = pc.or_(absent, is_masked)
@@ -219,13 +221,11 @@ class LinePolicy:
     def _json_of(
         self, name: str, landed: Mapping[str, pa.Array], column: JsonColumn, findings: _Findings
     ) -> pa.Array:
-        stored, told = column.stored(landed[column.rules.type_column], landed[name])
-        memo: dict[KeyActions, tuple[Action, ...]] = {}
-        for row, keys in enumerate(told):
-            if keys:
-                if keys not in memo:
-                    memo[keys] = _of_keys(name, keys)
-                findings.add(row, memo[keys])
+        stored, done = column.stored(landed[column.rules.type_column], landed[name])
+        for rows, keys in done:
+            actions = _of_keys(name, keys)
+            for row in rows:
+                findings.add(row, actions)
         return stored
 
 
@@ -249,7 +249,7 @@ def _is_odd(kind: Kind, column: pa.Array) -> pa.Array:
 
 
 def _is_not_blank(column: pa.Array) -> pa.Array:
-    return pc.fill_null(pc.match_substring_regex(column, f"[^{_BLANKS}]"), False)
+    return pc.fill_null(pc.match_substring_regex(column, f"[^{BLANKS}]"), False)
 
 
 def _note(name: str, done: Done, rows: pa.Array, findings: _Findings) -> None:
@@ -273,6 +273,3 @@ def _patched(column: pa.Array, patches: Mapping[int, str | None]) -> pa.Array:
     for row, value in patches.items():
         values[row] = value
     return pa.array(values, column.type)
-
-
-Through = Callable[[pa.Table], pa.Table]

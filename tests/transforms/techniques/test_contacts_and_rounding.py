@@ -123,6 +123,8 @@ def test_what_looks_personal_is_found_in_texts_ids_and_values_of_objects(
         (sound[0], sound[1], '{"text":"call 212-555-0123"}'),
     ]
     rows = [sound, ("4111 1111 1111 1112", *sound[1:]), (None, None, None), *odd]
+    # What the marks of a scanned text seem to be the keywords of.
+    rows.append(("[mrn], 98765; [ssn] 987654321", "[email]-1", '{"text":"[dob] 1/3/91"}'))
     frame = spark.createDataFrame(rows, "text string, id string, said string")
     found = texts_that_look_personal(frame, texts=("text",), ids=("id",), objects=("said",))
     assert sorted(map(tuple, found.collect())) == sorted(odd)
