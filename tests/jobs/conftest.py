@@ -21,6 +21,7 @@ from tests.jobs.bad_clinic import write_bad_clinic
 from tests.jobs.bad_community import write_bad_community
 from tests.jobs.bad_shop import write_bad_shop
 from tests.jobs.clinic import FIRST, LAST, LAST_AS_OF, write_lot
+from tests.jobs.shop_cases import write_shop_cases
 from tests.landing_files import event, run_system, run_web, write_csv
 
 PURCHASE = '{"transaction_id": "T1", "revenue": %s}'
@@ -139,12 +140,13 @@ def clinic(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tup
 
 @pytest.fixture(scope="session")
 def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Path]:
-    """E-commerce: ten dirty days and broken rows in one run."""
+    """E-commerce: ten dirty days, the definition's cases and broken rows in one run."""
     folder = tmp_path_factory.mktemp("ecommerce")
     landing = folder / "landing"
     for _ in sample_ecommerce.write_landing(landing, users=60, days=10, start=START, seed=4):
         pass
     write_bad_shop(landing)
+    write_shop_cases(landing)
     lake = Lake(spark, str(folder / "lake"))
     run_system(lake, landing, AS_OF, system="ecommerce")
     return lake, landing

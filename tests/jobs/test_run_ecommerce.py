@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession, Window
@@ -18,7 +20,7 @@ from jobs.lake.regions import Rows
 from jobs.systems.ecommerce import STEPS
 from schemas import ecommerce, ecommerce_marts
 from schemas.contract import table_name
-from schemas.ecommerce_landing import QUARANTINES
+from schemas.ecommerce_landing import QUARANTINES, StgOrderLines
 from schemas.ops import Releases
 from tests.jobs.bad_shop import CANARIES, CHANGES, QUARANTINED
 from tests.jobs.conftest import AS_OF
@@ -63,6 +65,107 @@ def test_what_is_odd_but_sound_is_kept(shop: Shop) -> None:
     assert (level.quantity_on_hand, level.days_of_cover, level.is_below_reorder) == (-2, 0.0, True)
     assert level.stockout_days_90d == (AS_OF - date(2025, 3, 3)).days + 1
     assert lake.read(ecommerce.Campaign).where("campaign_id = 'x-day'").count() == 1
+
+
+@pytest.fixture(scope="module")
+def lines(shop: Shop) -> dict[str, Any]:
+    """The cases' lines by their ids."""
+    rows = shop[0].read(ecommerce.OrderLine).where("order_id LIKE 'case-%'").collect()
+    return {row.line_item_id: row for row in rows}
+
+
+def test_a_return_takes_back_and_a_cent_is_no_mismatch(lines: dict[str, Any]) -> None:
+    """Case 1."""
+    sale, back = lines["sale"], lines["back"]
+    assert (sale.amt, sale.discount, sale.net_amt) == (20, 3, 17)
+    assert (back.amt, back.discount, back.net_amt, back.is_return) == (-20, -3, -17, True)
+    mismatched = [name for name, row in lines.items() if row.has_amount_mismatch]
+    assert mismatched == ["off"]
+
+
+def test_the_greatest_of_the_latest_states_holds(lines: dict[str, Any]) -> None:
+    """Case 2."""
+    assert {lines[name].discount for name in ("states", "turned")} == {5}
+
+
+def test_a_line_has_its_own_category_or_its_products_then(lines: dict[str, Any]) -> None:
+    """Case 3."""
+    found = {
+        name: (row.product_category_id, row.category_rule, row.product_sk is None)
+        for name, row in lines.items()
+        if row.order_id == "case-3"
+    }
+    assert found == {
+        "day 1": ("A", "first_version", True),
+        "day 5": ("A", "product", False),
+        "day 12": ("B", "product", False),
+        "own": ("C", "line", False),
+    }
+    assert lines["sale"].category_rule == "none"
+
+
+def test_each_level_of_the_tree_sums_to_the_day(shop: Shop) -> None:
+    """Cases 4 and 5."""
+    lake = shop[0]
+    sales = lake.read(ecommerce_marts.DailySalesByCategory)
+    found: dict[int, dict[str, int]] = {}
+    for row in sales.where("period = 'day' AND period_start = DATE'2025-02-28'").collect():
+        found.setdefault(row.level, {})[row.product_category_id] = row.net
+    none = "(uncategorised)"
+    third = {"case-c": 7, "case-b": 5, "case-d": 1, none: 2}
+    assert found == {
+        0: {"(all)": 15},
+        1: {"case-a": 12, "case-d": 1, none: 2},
+        2: {"case-b": 12, "case-d": 1, none: 2},
+        3: third,
+        # The sample's tree is four deep.
+        4: third,
+    }
+    told = lake.read(ecommerce.QuarantinedCategory).where("product_category_id LIKE 'case%'")
+    reasons = {row.product_category_id[-1]: row.reasons for row in told.collect()}
+    assert reasons == {
+        **{category: ["category_cycle"] for category in "xyzs"},
+        **{category: ["parent_missing"] for category in "wv"},
+    }
+
+
+def test_an_order_is_its_first_named_customers(shop: Shop) -> None:
+    """Case 6."""
+    lake = shop[0]
+    [order] = lake.read(ecommerce.Orders).where("order_id = 'case-6'").collect()
+    assert (order.customer_id, order.is_conflicted, order.line_count) == ("case-c1", True, 3)
+    rows = lake.read(ecommerce_marts.CustomerPurchaseHistory).where("customer_id LIKE 'case-c%'")
+    history = {row.customer_id: row for row in rows.collect()}
+    assert set(history) == {"case-c1", "case-c9"}
+    assert history["case-c1"].net == 30
+    customer = history["case-c9"]
+    assert (customer.orders, customer.net, customer.aov) == (2, 37, Decimal("18.50"))
+    assert (customer.returns, customer.avg_days_between_orders) == (3, 1.0)
+
+
+def test_a_count_resets_and_a_late_sale_moves_only_what_is_before_it(shop: Shop) -> None:
+    """Case 7."""
+    rows = shop[0].read(ecommerce.InventorySnapshot).where("product_id LIKE 'case-%'").collect()
+    found: dict[str, list[int]] = {}
+    for row in sorted(rows, key=lambda row: row.snapshot_date):
+        found.setdefault(row.product_id, []).append(row.quantity_on_hand)
+        assert row.store_id == "(none)"
+    told = [10, 7, 5, 4]
+    assert found == {"case-as-told": told, "case-late": [10, 5, 5, 4], "case-beside": told}
+
+
+def test_the_next_day_waits_in_staging_and_what_is_later_in_quarantine(
+    shop: Shop, lines: dict[str, Any]
+) -> None:
+    """Case 11."""
+    lake = shop[0]
+    assert [name for name in lines if lines[name].order_id == "case-11"] == ["case-today"]
+    staged = lake.read(StgOrderLines).where("order_id = 'case-11'").collect()
+    waiting = {"case-today", "case-next-day", "case-last"}
+    assert {row.line_item_id for row in staged} == waiting
+    future = lake.read(QUARANTINES[StgOrderLines]).where("landed_file LIKE '%cases.csv'").collect()
+    assert [row.reasons for row in future] == [["in_future"]] * 2
+    assert {row.due_date for row in future} == {AS_OF + timedelta(days=1)}
 
 
 @pytest.mark.parametrize("step", AUDITED, ids=lambda step: table_name(step.output))

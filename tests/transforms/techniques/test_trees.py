@@ -47,7 +47,14 @@ def random_forests(random: Random) -> list[Node]:
 
 
 def test_paths_and_faults_are_those_of_a_walk(spark: SparkSession) -> None:
+    """Forests, and beside them a chain, a cycle and a lost chain that are longer than a few rounds.
+
+    Of ten thousand nodes in one chain: see the proofs.
+    """
     rows = random_forests(Random(7))
+    rows += [(f"c{n}", f"c{n - 1}" if n else None, None) for n in range(90)]
+    rows += [(f"r{n}", f"r{(n + 1) % 90}", None) for n in range(90)]
+    rows += [(f"l{n}", f"l{n + 1}", None) for n in range(90)]
     paths, faults = walked(rows)
     names = {node: name or node for node, _, name in rows}
     frame = nodes(spark, rows)
@@ -56,25 +63,10 @@ def test_paths_and_faults_are_those_of_a_walk(spark: SparkSession) -> None:
     for row in found:
         assert row.path_names == [names[node] for node in row.path_ids]
         assert (row.level, row.root) == (len(row.path_ids), row.path_ids[0])
-    unrooted = frame.where(~F.col("id").isin(*paths))
+    unrooted = nodes(spark, [row for row in rows if row[0] not in paths])
     told = trees.faults(unrooted, node="id", parent="up").collect()
     assert {row.id: row.fault for row in told} == faults
     assert {row.id: row.up for row in told} == {n: up for n, up, _ in rows if n in faults}
-
-
-def test_a_chain_of_hundreds_and_a_cycle_beside_it_end(spark: SparkSession) -> None:
-    """In rounds as many as the logarithm of the depth; ten thousand: see the proofs."""
-    deep = 600
-    chain: list[Node] = [(f"c{n}", f"c{n - 1}" if n else None, None) for n in range(deep)]
-    ring: list[Node] = [(f"r{n}", f"r{(n + 1) % 100}", None) for n in range(100)]
-    lost: list[Node] = [(f"l{n}", f"l{n + 1}", None) for n in range(100)]
-    frame = nodes(spark, chain + ring + lost)
-    rooted = trees.paths(frame, node="id", parent="up", name="name")
-    [row] = rooted.agg(F.count("*"), F.max("level"), F.sum(F.size("path_names"))).collect()
-    assert tuple(row) == (deep, deep, deep * (deep + 1) // 2)
-    others = frame.where("id NOT LIKE 'c%'")
-    told = trees.faults(others, node="id", parent="up").groupBy("fault").count().collect()
-    assert {row["fault"]: row["count"] for row in told} == {"cycle": 100, "missing": 100}
 
 
 def test_a_node_stands_for_itself_below_itself(spark: SparkSession) -> None:
