@@ -53,6 +53,7 @@ from schemas.saas_revenue import (
 from transforms.saas import (
     customer_map,
     customers,
+    item_days,
     item_prices,
     reconciliations,
     revenue_marts,
@@ -135,7 +136,12 @@ STEPS = (
         write=Replace(),
         audits=(Reconciliation("enough_is_matched", _too_few_matched),),
     ),
-    Step(IntFxRates, item_prices.int_fx_rates, reads=(Whole(StgAppFxRates),), write=Replace()),
+    Step(
+        IntFxRates,
+        item_days.int_fx_rates,
+        reads=(Whole(StgAppFxRates), Whole(StgStripePrices, touches=False)),
+        write=Replace(),
+    ),
     Step(
         IntItemPriceSpans,
         item_prices.int_item_price_spans,
@@ -148,11 +154,11 @@ STEPS = (
     ),
     Step(
         IntSubscriptionItemDailyPrice,
-        item_prices.int_subscription_item_daily_price,
+        item_days.int_subscription_item_daily_price,
         reads=(Whole(IntItemPriceSpans), Whole(IntFxRates), Whole(IntCustomerMap)),
         write=Replace("price_date"),
         also=Also(
-            item_prices.days_of_prices,
+            item_days.days_of_prices,
             reads=(
                 Changes(IntItemPriceSpans),
                 Changes(IntFxRates),

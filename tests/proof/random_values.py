@@ -356,7 +356,8 @@ def _saas_value(
 
 def is_instant_of_billing(column: str) -> bool:
     """Instants that Stripe names otherwise."""
-    return column.endswith(("period_start", "period_end", "trial_start", "trial_end"))
+    ends = ("period_start", "period_end", "trial_start", "trial_end")
+    return column.endswith(ends) and column != "cancel_at_period_end"
 
 
 def _late_name(random: Random) -> str | None:

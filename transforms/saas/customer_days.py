@@ -202,9 +202,9 @@ def _with_places(
     places = locations_daily.groupBy(KEY, DAY).agg(
         F.expr("count(*) AS locations"), F.expr("sum(devices) AS devices")
     )
-    seconds = hours.where(f"{KEY} IS NOT NULL").selectExpr(
-        KEY, f"hour_date AS {DAY}", "known_seconds", "outage_seconds"
-    )
+    # In decimals, whose sum does not depend on its order.
+    exact = [f"CAST({n} AS DECIMAL(20,9)) AS {n}" for n in ("known_seconds", "outage_seconds")]
+    seconds = hours.where(f"{KEY} IS NOT NULL").selectExpr(KEY, f"hour_date AS {DAY}", *exact)
     summed = daily.with_trailing_sums(
         rows.join(users, on=[KEY, DAY], how="left").join(places, on=[KEY, DAY], how="left"),
         seconds,
@@ -215,9 +215,12 @@ def _with_places(
             "outage_seconds_28": ("outage_seconds", TRAILING),
         },
     )
+    totals = {n: F.col(n).cast("double") for n in ("known_seconds_28", "outage_seconds_28")}
     up = F.col("known_seconds_28") - F.col("outage_seconds_28")
-    return summed.fillna(0, ["users", "locations", "devices"]).withColumn(
-        "uptime_share_28", ratio(up, F.col("known_seconds_28"))
+    return (
+        summed.fillna(0, ["users", "locations", "devices"])
+        .withColumns(totals)
+        .withColumn("uptime_share_28", ratio(up, F.col("known_seconds_28")))
     )
 
 

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from schemas.saas_revenue import CustomersHistory, IntCustomerSpans, MrrMovements
 from transforms.saas.customer_map import customer_of_stripe
-from transforms.saas.item_prices import rated
+from transforms.saas.item_days import rated
 from transforms.saas.subscription_states import come_due, known, of_keys
 from transforms.techniques import movements, spans
 from transforms.techniques.dedupe import content_id

@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 
 from schemas.saas_revenue import IntSubscriptionSpans, SubscriptionsDaily, SubscriptionsHistory
 from transforms.saas.customer_map import customer_of_stripe
-from transforms.saas.item_prices import is_trial, priced_items, rated
+from transforms.saas.item_days import rated
+from transforms.saas.item_prices import is_trial, priced_items
 from transforms.saas.subscription_states import (
     come_due,
     item_pieces,
@@ -135,8 +136,13 @@ def _points(states: DataFrame, priced: DataFrame, zone: str) -> DataFrame:
         "subscription_id",
         days.format(f"from_date, {day_of('trial_end', zone)}"),
     ).union(priced.selectExpr("subscription_id", days.format("from_date, to_date")))
-    return found.distinct().selectExpr(
-        "*", "lead(on_date) OVER (PARTITION BY subscription_id ORDER BY on_date) AS until_date"
+    # No day that can be written lies further on.
+    return (
+        found.where("on_date < DATE'9000-01-01'")
+        .distinct()
+        .selectExpr(
+            "*", "lead(on_date) OVER (PARTITION BY subscription_id ORDER BY on_date) AS until_date"
+        )
     )
 
 

@@ -113,6 +113,7 @@ def after_amount(units: str, amount: str, total: str) -> str:
 
     No more than the total is taken off; each part bears its share.
     """
+    total = f"({total})"
     left = f"({total} - least({amount}, {total}))"
     exact = half_up(f"try_multiply({units}, {left})", total)
     close = f"CAST(CAST({units} AS DOUBLE) * (CAST({left} AS DOUBLE) / {total}) AS {WHOLE})"
@@ -131,11 +132,14 @@ def units_of(exact: str) -> str:
 
 
 def rated_cents(exact: str, rate: str) -> str:
-    """SQL: money of an exact amount at a rate (DECIMAL(18,8)), half up to the cent; 0 without."""
+    """SQL: money of an exact amount at a rate (DECIMAL(18,8)), half up to the cent.
+
+    0 without a rate, and for more than money holds.
+    """
     rated = f"CAST({rate} * 100000000BD AS DECIMAL(18,0))"
     cents = half_up(f"try_multiply({units_of(exact)}, {rated})", "10000000000000000BD")
     return (
-        f"coalesce(CAST(CAST({cents} AS DECIMAL(20,0)) * 0.01BD AS DECIMAL(18,2)), "
+        f"coalesce(try_cast(try_cast({cents} AS DECIMAL(20,0)) * 0.01BD AS DECIMAL(18,2)), "
         "CAST(0 AS DECIMAL(18,2)))"
     )
 
