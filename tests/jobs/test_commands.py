@@ -220,7 +220,7 @@ def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Itera
         stream.write(f"{CANARIES[0]},{CANARIES[1]}\n")
 
     @contextmanager
-    def lake_in_this_session(root: str, *others: object) -> Iterator[Lake]:
+    def lake_in_this_session(root: str, *others: object, **how: object) -> Iterator[Lake]:
         yield Lake(spark, root)
 
     with pytest.MonkeyPatch.context() as patch:

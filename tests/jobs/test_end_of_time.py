@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.engine.causes import cause
-from jobs.engine.staging import IN_FUTURE, _judged
+from jobs.engine.staging import _judged
 from jobs.engine.step import Stage
 from jobs.lake.form import nullable
 from jobs.settings import load_policy, system_settings
@@ -48,7 +48,7 @@ def test_the_last_day_is_in_the_future_until_as_of_reaches_it(
     judged = _judged(step, step.write, raw, RawContentEvents, settings)
     rows = judged.select("event_id", "broken", "due_date").orderBy("event_id").collect()
     for row, day in zip(rows, due, strict=True):
-        assert row.broken == ([IN_FUTURE] if as_of < day else [])
+        assert row.broken == (["in_future"] if as_of < day else [])
         assert row.due_date == (day if as_of < day else None)
 
 

@@ -130,9 +130,9 @@ def replace_log(lake: Lake) -> None:
 @pytest.mark.parametrize(
     ("lose", "told", "affected"),
     [
-        (lose_log, "no longer known", 3),
-        (lose_files, "are gone", 2),
-        (replace_log, "was replaced", 3),
+        (lose_log, "no longer known", 4),
+        (lose_files, "are gone", 3),
+        (replace_log, "was replaced", 4),
     ],
 )
 def test_what_the_log_cannot_tell_any_more_is_made_anew_and_told(
