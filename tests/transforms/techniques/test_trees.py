@@ -47,10 +47,7 @@ def random_forests(random: Random) -> list[Node]:
 
 
 def test_paths_and_faults_are_those_of_a_walk(spark: SparkSession) -> None:
-    """Forests, and beside them a chain, a cycle and a lost chain that are longer than a few rounds.
-
-    Of ten thousand nodes in one chain: see the proofs.
-    """
+    """Forests, and beside them a chain, a cycle and a lost chain longer than a few rounds."""
     rows = random_forests(Random(7))
     rows += [(f"c{n}", f"c{n - 1}" if n else None, None) for n in range(90)]
     rows += [(f"r{n}", f"r{(n + 1) % 90}", None) for n in range(90)]
