@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from datetime import date
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -100,6 +101,38 @@ class MedspaPolicy(_Section):
         return self
 
 
+class EcommercePolicy(_Section):
+    """[ecommerce] of the policy; meanings stand in conf/policy.toml."""
+
+    reorder_cover_days: Annotated[int, Field(ge=1, le=365)]
+    clv_sample_customers: Annotated[int, Field(ge=100, le=1_000_000)]
+    clv_min_repeat_customers: Annotated[int, Field(ge=1)]
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _known_policy(name: str) -> str:
+    known = _shipped("saas.toml")["policies"]
+    if name not in known:
+        raise ValueError(f"conf/saas.toml has no policy {name!r}; there are: {', '.join(known)}")
+    return name
+
+
+class SaasPolicy(_Section):
+    """[saas] of the policy; meanings stand in conf/policy.toml."""
+
+    reporting_currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    mrr_policy: Annotated[str, AfterValidator(_known_policy)]
+    gross_margin: Annotated[float, Field(gt=0, le=1)]
+    touch_lookback_days: Annotated[int, Field(ge=1, le=365)]
+    time_decay_half_life_days: Annotated[float, Field(gt=0)]
+    silence_hours: Annotated[int, Field(ge=1, le=720)]
+    min_snapshots: Annotated[int, Field(ge=1)]
+    min_stripe_match_share: Share
+    min_hubspot_match_share: Share
+
+
 class EnginePolicy(_Section):
     """[engine] of the policy: none of it changes a table."""
 
@@ -123,6 +156,8 @@ class Policy(_Section):
     healthcare: HealthcarePolicy
     social: SocialPolicy
     medspa: MedspaPolicy
+    ecommerce: EcommercePolicy
+    saas: SaasPolicy
 
 
 def load_policy(override: Path | None = None) -> Policy:
@@ -150,6 +185,12 @@ def load_policy(override: Path | None = None) -> Policy:
 def remembered(policy: Policy) -> dict[str, Any]:
     """The policy as JSON values, as a run leaves it: without [engine], which changes no table."""
     return policy.model_dump(mode="json", exclude={"engine"})
+
+
+@cache
+def column_aliases() -> dict[str, Any]:
+    """By system, the rules on other names of landed columns: see conf/column_aliases.toml."""
+    return _shipped("column_aliases.toml")
 
 
 def _shipped(name: str) -> dict[str, Any]:
@@ -188,9 +229,25 @@ def system_settings(
         "as_of": as_of,
         "channel_rules": _shipped("channel_rules.toml"),
         "sites": _shipped("sites.toml"),
+        "rfm_segments": _shipped("rfm_segments.toml")["segments"],
         "bot_patterns": bot_patterns(),
         **keyed,
+        **_saas_rules(),
         **getattr(policy, system).model_dump(),
+    }
+
+
+def _saas_rules() -> dict[str, Any]:
+    """The rules of conf/saas.toml by the names under which steps take them."""
+    rules = _shipped("saas.toml")
+    exponents = rules["currency_exponents"].items()
+    return {
+        "mrr_policies": rules["policies"],
+        "currency_exponents": {
+            code: int(places) for places, all_of in exponents for code in all_of
+        },
+        "health_weights": rules["health_weights"],
+        "free_mail_domains": rules["mail"]["free_domains"],
     }
 
 

@@ -87,6 +87,13 @@ class Teller:
             )
         if grid.row_count:
             self.console.print(grid)
+        for step in result.steps:
+            if step.written.rows_repeated:
+                self.console.print(
+                    f"{qualified_name(step.step.output)}: {step.written.rows_repeated:,} records "
+                    "repeat another's id with other content and gave way to it (repeated)",
+                    style="yellow",
+                )
         errors = [f"{system}: {error}" for system, error in result.refused.items()]
         errors += [step.error for step in result.steps if step.error]
         for error in errors:
@@ -212,7 +219,7 @@ class Teller:
 
 
 def step_of(table: type[Table]) -> Step | None:
-    """The step that writes the table; None for raw, quarantine and ops."""
+    """The step whose output the table is; None for raw, ops, and a staging step's quarantine."""
     for steps in STEPS.values():
         for step in steps:
             if step.output is table:

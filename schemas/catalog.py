@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from schemas import healthcare, medspa, ops, social, web
+from schemas import ecommerce, healthcare, medspa, ops, saas, social, web
 from schemas.contract import Table, qualified_name, table_name
 
 SYSTEMS: dict[str, ModuleType] = {
@@ -12,6 +12,8 @@ SYSTEMS: dict[str, ModuleType] = {
     "healthcare": healthcare,
     "social": social,
     "medspa": medspa,
+    "ecommerce": ecommerce,
+    "saas": saas,
 }
 ALL_TABLES: tuple[type[Table], ...] = (
     *(table for system in SYSTEMS.values() for table in system.TABLES),

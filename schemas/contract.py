@@ -25,6 +25,8 @@ DOUBLE = T.DoubleType()
 DATE = T.DateType()
 TIMESTAMP = T.TimestampType()
 MONEY = T.DecimalType(18, 2)
+# What one piece costs, which may be parts of a cent.
+PRICE = T.DecimalType(18, 4)
 STRINGS = T.ArrayType(T.StringType())
 
 

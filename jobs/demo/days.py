@@ -10,7 +10,14 @@ from collections.abc import MutableMapping
 from datetime import date, timedelta
 from pathlib import Path
 
-from jobs.demo import sample_healthcare, sample_medspa, sample_social, sample_web
+from jobs.demo import (
+    sample_ecommerce,
+    sample_healthcare,
+    sample_medspa,
+    sample_saas,
+    sample_social,
+    sample_web,
+)
 from jobs.demo.sample_web import SampleFile
 from jobs.engine.runner import Run
 from jobs.errors import UsageError
@@ -32,6 +39,8 @@ SAMPLES = {
     "healthcare": sample_healthcare.write_landing,
     "social": sample_social.write_landing,
     "medspa": sample_medspa.write_landing,
+    "ecommerce": sample_ecommerce.write_landing,
+    "saas": sample_saas.write_landing,
 }
 # A table of each system to begin with.
 FIRST_LOOKS = {
@@ -39,6 +48,8 @@ FIRST_LOOKS = {
     "healthcare": "core/healthcare/fact_appointment",
     "social": "mart/social/growth_accounting",
     "medspa": "mart/medspa/lead_funnel_daily",
+    "ecommerce": "mart/ecommerce/daily_sales_by_category",
+    "saas": "mart/saas/mrr_waterfall_monthly",
 }
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -27,6 +28,23 @@ SPOILED_SHARE = 0.02
 
 
 @dataclass(frozen=True)
+class Naming:
+    """How a vendor's export calls columns, and whether it tells instants in epoch seconds."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    in_epoch_seconds: bool = False
+
+    def value(self, text: str) -> str:
+        """A value as the export writes it."""
+        if not (self.in_epoch_seconds and _INSTANT.fullmatch(text)):
+            return text
+        return str(int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()))
+
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+
+
+@dataclass(frozen=True)
 class SourceFiles:
     """How a source's files look and are spoiled.
 
@@ -37,6 +55,7 @@ class SourceFiles:
     in_json     every other day's file is JSON lines, gzipped
     late_share  of the rows, in [0, 1]; spoiled_share likewise
     spoilings   further kinds of dirt: each gives the columns that it changes
+    namings     how the columns are called, day by day in turn; without any, as in ``columns``
     """
 
     columns: tuple[str, ...]
@@ -46,8 +65,20 @@ class SourceFiles:
     late_share: float = 0.0
     no_key: str = ""
     spoilings: Mapping[str, Callable[[Random], Row]] = field(default_factory=dict)
-    header: tuple[str, ...] = ()
     spoiled_share: float = SPOILED_SHARE
+    namings: tuple[Naming, ...] = ()
+
+    def of_day(self, day: date) -> SourceFiles:
+        """The same with the day's naming alone."""
+        if not self.namings:
+            return replace(self, namings=(Naming(),))
+        return replace(self, namings=(self.namings[day.toordinal() % len(self.namings)],))
+
+    @property
+    def landed_columns(self) -> tuple[str, ...]:
+        """The columns under the names by which they land."""
+        [naming] = self.namings
+        return tuple(naming.names.get(name, name) for name in self.columns)
 
 
 def write_days(
@@ -96,6 +127,7 @@ def _write(
     random: Random,
     dirty: bool,
 ) -> SampleFile:
+    files = files.of_day(day)
     as_json = files.in_json and day.toordinal() % 2 == 0
     suffix = ".jsonl.gz" if as_json else ".csv"
     path = folder / f"{day:%Y}" / f"{day:%m}" / f"{folder.name}_{day:%Y%m%d}{suffix}"
@@ -111,17 +143,20 @@ def _write(
             counts[kind] += 1
     with open_text(path) as file:
         if not as_json:
-            file.write(",".join(files.header or files.columns) + "\n")
+            file.write(",".join(files.landed_columns) + "\n")
         file.write("".join(lines))
     spoiled = sum(number for kind, number in counts.items() if kind != LATE)
     return SampleFile(path, day, len(lines), len(lines) - spoiled, dict(sorted(counts.items())))
 
 
 def _line(files: SourceFiles, row: Row, as_json: bool) -> str:
+    [naming] = files.namings
+    values = [naming.value(row.get(column, "")) for column in files.columns]
     if as_json:
-        return json.dumps({k: v for k, v in row.items() if v}, separators=(",", ":")) + "\n"
+        named = zip(files.landed_columns, values, strict=True)
+        return json.dumps({k: v for k, v in named if v}, separators=(",", ":")) + "\n"
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(row.get(c, "") for c in files.columns)
+    csv.writer(text, lineterminator="\n").writerow(values)
     return text.getvalue()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 from jobs.demo import sample_medspa_canaries as canaries
-from jobs.demo.sample_delivery import Row, SourceFiles, write_days
+from jobs.demo.sample_delivery import Naming, Row, SourceFiles, write_days
 from jobs.demo.sample_medspa_behaviour import COLUMNS, Clinic
 from jobs.demo.sample_web import SampleFile
 
@@ -41,7 +41,7 @@ def _files(
         late_share=late_share,
         no_key="undefined",
         spoilings=spoilings,
-        header=tuple(map(canaries.camel, columns)),
+        namings=(Naming(), Naming({name: canaries.camel(name) for name in columns})),
         spoiled_share=SPOILED_SHARE,
     )
 

@@ -7,13 +7,14 @@ exists, sums agree. They are asked in one query.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.engine.step import Own, Step
+from jobs.engine.step import Given, Own, Step, bind
 from jobs.engine.touched import Inputs
 from jobs.errors import AuditBlocked
 from jobs.lake.regions import Rows
@@ -29,8 +30,7 @@ def audit(step: Step, result: Rows, inputs: Inputs, findings: Findings) -> None:
     """Count what fails each audit into ``findings``; raise AuditBlocked if anything does."""
     if step.output.layer in OPEN_LAYERS:
         findings[MARKED] = len(marked_columns(step.output))
-    named = [*_dangling(step, result.frame, inputs)]
-    named += [(a.name, a.failures(result.frame, *inputs.frames)) for a in step.audits]
+    named = named_failures(step, result.frame, inputs.frames, inputs.given)
     if result.arrow is None:
         repeated = result.frame.groupBy(*step.output.grain).count().where("count > 1")
         named.insert(0, (GRAIN, repeated))
@@ -55,17 +55,30 @@ def audit(step: Step, result: Rows, inputs: Inputs, findings: Findings) -> None:
         )
 
 
+def named_failures(
+    step: Step, result: DataFrame, frames: Sequence[DataFrame], given: Given
+) -> list[tuple[str, DataFrame]]:
+    """Each audit of references and of the step's own, with the rows or groups that fail it.
+
+    ``frames`` are those of the step's reads, ``given`` the settings by name.
+    """
+    own = [(a.name, a.failures(result, *frames, **bind(a.failures, given))) for a in step.audits]
+    return [*_dangling(step, result, frames), *own]
+
+
 def marked_columns(table: type[Table]) -> list[str]:
     """The columns that give away a person; a pseudonym does not."""
     columns = table.columns.items()
     return [n for n, c in columns if c.privacy not in (None, Privacy.PSEUDONYM)]
 
 
-def _dangling(step: Step, result: DataFrame, inputs: Inputs) -> list[tuple[str, DataFrame]]:
+def _dangling(
+    step: Step, result: DataFrame, inputs: Sequence[DataFrame]
+) -> list[tuple[str, DataFrame]]:
     """References into the step's own inputs that point at nothing."""
     frames = {
         table_name(read.table): frame
-        for read, frame in zip(step.reads, inputs.frames, strict=True)
+        for read, frame in zip(step.reads, inputs, strict=True)
         if not isinstance(read, Own)
     }
     found = []

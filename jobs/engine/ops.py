@@ -187,6 +187,7 @@ def results_json(result: RunResult) -> str:
                     "rows_copied": s.written.rows_copied,
                     "rows_quarantined": s.written.rows_quarantined,
                     "rows_recovered": s.written.rows_recovered,
+                    "repeated": s.written.rows_repeated,
                     "audits": s.audits,
                     "seconds": round(s.seconds, 3),
                     "error": s.error,

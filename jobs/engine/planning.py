@@ -227,7 +227,8 @@ def _needs_rows(step: Step, table: type[Table]) -> bool:
     if isinstance(step.write, Stage):
         return True
     return any(
-        isinstance(read, Changes) or (isinstance(read, Part) and table.partitioned_by != (read.on,))
+        isinstance(read, Changes)
+        or (isinstance(read, Part) and (bool(read.by) or table.partitioned_by != (read.on,)))
         for read in step.all_reads
         if not isinstance(read, Part | Changes) or read.table is table
     )

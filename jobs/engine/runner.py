@@ -29,7 +29,6 @@ from jobs.errors import (
 )
 from jobs.lake.commits import Progress
 from jobs.lake.lake import Lake
-from jobs.lake.predicates import days_predicate
 from jobs.lake.regions import OfDays, Rows, Written
 from jobs.landing.ledger import Landing
 from jobs.privacy import has_landed, load_privacy, open_policy, stored_key_id
@@ -375,8 +374,7 @@ class Run:
             self.lake.mark(output, progress)
             return Written()
         result = step.transform(*inputs.frames, **bind(step.transform, inputs.given))
-        if isinstance(region, OfDays):
-            result = result.where(days_predicate(region.column, region.days))
+        result = inputs.within(result)
         if plan.mode == ANEW and self.lake.is_large(incoming):
             audit(step, Rows(result), inputs, findings)
             return self.lake.replace(output, Rows(result), progress, incoming)

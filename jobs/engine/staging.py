@@ -23,7 +23,7 @@ from jobs.lake.commits import Progress
 from jobs.lake.form import nullable
 from jobs.lake.lake import Lake
 from jobs.lake.predicates import days_predicate
-from jobs.lake.regions import Everything, OfDays, OfKeys, Rows, Written
+from jobs.lake.regions import Everything, OfDays, OfKeys, Rows, Written, row_hash
 from schemas.contract import Table, struct_type
 
 # Which load brought a row, when, and what was left out of it is no part of what landed.
@@ -127,15 +127,21 @@ def _keep(
     if is_anew:
         kept = how.keep(good).select(*table.columns)
         if lake.is_large(incoming):
-            return lake.replace(table, Rows(kept), progress, incoming)
+            written = lake.replace(table, Rows(kept), progress, incoming)
+            return replace(written, rows_repeated=None)
         rows = lake.hold(kept, near=table, conform=True, incoming=incoming)
+        repeated = _repeated(table, judged, rows)
         if lake.version(table) is None:
-            return lake.replace(table, rows, progress, incoming)
-        return lake.update(table, rows, Everything(), progress)
+            written = lake.replace(table, rows, progress, incoming)
+        else:
+            written = lake.update(table, rows, Everything(), progress)
+        return replace(written, rows_repeated=repeated)
     stored = lake.read(table)
     if not table.partitioned_by:
         rows = lake.hold(how.keep(stored.unionByName(good)), near=table, conform=True)
-        return lake.update(table, rows, Everything(), progress)
+        repeated = _repeated(table, judged, rows)
+        written = lake.update(table, rows, Everything(), progress)
+        return replace(written, rows_repeated=repeated)
     [day] = table.partitioned_by
     days = _days(judged, day)
     if not days:
@@ -143,7 +149,25 @@ def _keep(
         return Written()
     known = stored.where(days_predicate(day, days))
     rows = lake.hold(how.keep(known.unionByName(good)), near=table, conform=True)
-    return lake.update(table, rows, OfDays(day, days), progress)
+    repeated = _repeated(table, judged, rows)
+    written = lake.update(table, rows, OfDays(day, days), progress)
+    return replace(written, rows_repeated=repeated)
+
+
+def _repeated(table: type[Table], judged: Rows, kept: Rows) -> int:
+    """How many good records of other content than the one kept of their grain gave way to it.
+
+    The one kept, delivered again, is none. Where the grain is the record, there can be none.
+    """
+    if table.grain == ("record_id",) or (kept.arrow is not None and not kept.arrow.num_rows):
+        return 0
+    on = [*table.grain, "row_hash"]
+    values = [name for name in table.columns if name not in table.grain]
+    good = judged.frame.where(F.size("broken") == 0).select(
+        *table.grain, row_hash(values).alias("row_hash")
+    )
+    stays = kept.frame.select(*table.grain, row_hash(values).alias("row_hash"))
+    return good.distinct().join(stays, on=on, how="left_anti").count()
 
 
 def _take_out(lake: Lake, how: Stage, judged: DataFrame, due: DataFrame, progress: Progress) -> int:

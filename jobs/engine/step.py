@@ -3,7 +3,7 @@
 The whole vocabulary is on this page. A step reads
 
     Part      the rows of the touched days, months or keys of an input; written by
-              `days`, `months`, `related`, `keys` and `changes_in_order`
+              `days`, `months`, `related`, `keys`, `days_of_keys` and `changes_in_order`
     Changes   the rows that came and went
     Whole     a table as it is
     Own       what the step's output holds already, for state that is carried on
@@ -35,10 +35,18 @@ Given = Mapping[str, Any]
 # From a day of one table to days of another; ``Given`` are the settings and as_of.
 Relation = Callable[[date, Given], Iterable[date]]
 
-# Known to the run, not to the settings file: as_of; where a change is followed, the
-# earliest day that changed and the touched keys (both None where a table is made anew);
-# in a system with a privacy policy the function that hashes a column with the run's key.
-GIVEN_BY_THE_RUN = ("as_of", "first_touched_day", "touched", "keyed_hash")
+# Known to the run, not to the settings file: as_of; where a change is followed, the earliest
+# day that changed, the touched keys and the touched days (None where a table is made anew);
+# for `also`, the as_of that the output was last made for; in a system with a privacy policy
+# the function that hashes a column with the run's key.
+GIVEN_BY_THE_RUN = (
+    "as_of",
+    "as_of_before",
+    "first_touched_day",
+    "touched",
+    "touched_days",
+    "keyed_hash",
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,7 @@ class Part:
     in_order  of a history of versions: the column of the changes' instants. A key of
               which only changes came that are after all others needs these and its
               open version alone
+    by        the input's key beside its day ``on``: the output is replaced on both
     """
 
     table: type[Table]
@@ -60,6 +69,7 @@ class Part:
     touches: Relation | None = None
     needs: Relation | None = None
     in_order: str = ""
+    by: str = ""
 
 
 def days(table: type[Table], day: str = "", back: int | Callable[[Given], int] = 0) -> Part:
@@ -127,6 +137,32 @@ def related(
 def keys(table: type[Table], by: str) -> Part:
     """All rows of the touched keys; ``by`` is the key's column in the input."""
     return Part(table, by)
+
+
+def days_of_keys(
+    table: type[Table],
+    by: str,
+    day: str = "",
+    back: int | Callable[[Given], int] = 0,
+    ahead: int = 0,
+) -> Part:
+    """An output key's day needs the key's rows from ``back`` days before it to ``ahead`` after.
+
+    The output is replaced on a key and a day. ``by`` is the key's column in the input,
+    a NULL there touches nothing; ``day`` its day column, by default the one it is
+    partitioned by.
+    """
+
+    def reach(given: Given) -> range:
+        return range(-ahead, (back(given) if callable(back) else back) + 1)
+
+    return Part(
+        table,
+        day or table.partitioned_by[0],
+        lambda of, given: (of + timedelta(days=n) for n in reach(given)),
+        lambda of, given: (of - timedelta(days=n) for n in reach(given)),
+        by=by,
+    )
 
 
 def changes_in_order(table: type[Table], by: str, at: str) -> Part:
@@ -220,7 +256,8 @@ class Reconciliation:
     """A blocking audit of a result against the step's inputs.
 
     ``failures`` takes the result and then the frames of the step's reads, as the
-    step's function got them, and gives the rows or groups that do not agree.
+    step's function got them, by keyword the settings that it names, and gives the rows
+    or groups that do not agree.
     """
 
     name: str
@@ -254,8 +291,16 @@ class Step:
                     f"{name}: no part and no `also` tells what a change of "
                     f"{qualified_name(read.table)} touches; say so, or touches=False"
                 )
-            if isinstance(read, Part) and (read.touches is None) is self.replaces_days:
+            if isinstance(read, Part) and not self._tells(read):
                 raise TypeError(f"{name}: {qualified_name(read.table)} tells no {self.write.on}")
+
+    def _tells(self, part: Part) -> bool:
+        """Whether a part's changes are told in what the output is replaced on."""
+        assert isinstance(self.write, Replace)
+        if part.by:
+            kinds = [self.output.columns[name].type == DATE for name in self.write.on]
+            return kinds == [False, True]
+        return (part.touches is None) is not self.replaces_days
 
     @property
     def _telling(self) -> frozenset[type[Table]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 from functools import cached_property, reduce
 from typing import Any
@@ -43,10 +43,11 @@ class Inputs:
     @cached_property
     def given(self) -> dict[str, Any]:
         """The settings, and what the run knows besides."""
-        follows_keys = not self.is_anew and isinstance(self.region, OfKeys)
+        region = None if self.is_anew else self.region
         return {
             **self.settings,
-            "touched": self.touched_keys.frame if follows_keys else None,
+            "touched": self.touched_keys.frame if isinstance(region, OfKeys) else None,
+            "touched_days": list(region.days) if isinstance(region, OfDays) else None,
             "first_touched_day": None if self.is_anew else self.first_touched_day,
         }
 
@@ -63,6 +64,21 @@ class Inputs:
         since = (write.since, first) if write.since and first else None
         return OfKeys(write.on, self.touched_keys, since, self._in_order is not None)
 
+    def within(self, result: DataFrame) -> DataFrame:
+        """The result's rows of what is touched, where its inputs may tell of more than that."""
+        region = self.region
+        if isinstance(region, OfDays):
+            return result.where(days_predicate(region.column, region.days))
+        if isinstance(region, OfKeys) and any(
+            isinstance(read, Part) and read.by for read in self.step.reads
+        ):
+            # All days of all touched keys were read that any of them needs.
+            on = list(region.on)
+            return result.join(
+                F.broadcast(self.touched_keys.frame.select(*on)), on=on, how="left_semi"
+            )
+        return result
+
     def _frame(self, read: Read) -> DataFrame:
         if isinstance(read, Own):
             return self._own(read)
@@ -71,6 +87,8 @@ class Inputs:
         stored = self.lake.read(read.table)
         if self.is_anew or isinstance(read, Whole) or isinstance(self.region, Everything):
             return stored
+        if read.by:
+            return self._days_of_touched_keys(read, stored)
         if read.touches is not None:
             return stored.where(self._days_needed(read))
         if read is self._in_order:
@@ -102,6 +120,19 @@ class Inputs:
         [on] = region.on
         keys = self.touched_keys.frame.select(F.col(on).alias(by))
         return stored.join(F.broadcast(keys), on=by, how="left_semi")
+
+    def _days_of_touched_keys(self, read: Part, stored: DataFrame) -> DataFrame:
+        key, day = self._on
+        assert read.needs is not None
+        touched = self.touched_keys.frame
+        needed = {
+            needed
+            for row in touched.select(day).distinct().collect()
+            for needed in read.needs(row[0], self.settings)
+        }
+        keys = touched.select(F.col(key).alias(read.by)).distinct()
+        within = stored.where(_days_listed(read.on, needed))
+        return within.join(F.broadcast(keys), on=read.by, how="left_semi")
 
     # -- what changed ------------------------------------------------------------------
 
@@ -173,9 +204,7 @@ class Inputs:
             return "true"
         needs = read.needs
         days = {day for on in self.touched_days for day in needs(on, self.settings)}
-        if len(days) > MAX_DAYS_LISTED:
-            return f"{read.on} BETWEEN DATE'{min(days)}' AND DATE'{max(days)}'"
-        return days_predicate(read.on, sorted(days))
+        return _days_listed(read.on, days)
 
     # -- touched keys ------------------------------------------------------------------
 
@@ -218,6 +247,8 @@ class Inputs:
         changes = self.changes(read.table)
         if isinstance(read, Changes):
             yield changes.select(*self._on)
+        elif isinstance(read, Part) and read.by:
+            yield self._days_of_keys_told(read, changes)
         elif read is self._in_order:
             values = self._values(read.table, read.table.partitioned_by[0])
             since = self.lake.read(read.table).where(
@@ -227,6 +258,19 @@ class Inputs:
         else:
             [on] = self._on
             yield changes.where(F.col(read.on).isNotNull()).select(F.col(read.on).alias(on))
+
+    def _days_of_keys_told(self, read: Part, changes: DataFrame) -> DataFrame:
+        key, day = self._on
+        assert read.touches is not None
+        # The days apart are the same for every day: those of any one tell.
+        some = date(2000, 1, 1)
+        apart = [(to - some).days for to in read.touches(some, self.settings)]
+        following = F.explode(F.array(*[F.lit(n) for n in apart]))
+        named = changes.where(F.col(read.by).isNotNull() & F.col(read.on).isNotNull())
+        told = named.select(read.by, read.on).distinct().select(read.by, read.on, following)
+        return told.select(
+            F.col(read.by).alias(key), F.date_add(read.on, F.col("col")).alias(day)
+        ).where(F.col(day) <= F.lit(self.settings["as_of"]))
 
     def _changes_in_order(self, read: Part, stored: DataFrame) -> DataFrame:
         region = self.region
@@ -249,4 +293,11 @@ class Inputs:
                 frames.append(self.changes(read.table))
             else:
                 frames.append(self.lake.read(read.table or self.step.output))
-        return also.touched(*frames, **bind(also.touched, self.settings))
+        given = {**self.settings, "as_of_before": self.plan.as_of_before}
+        return also.touched(*frames, **bind(also.touched, given))
+
+
+def _days_listed(column: str, days: Collection[date]) -> str:
+    if len(days) > MAX_DAYS_LISTED:
+        return f"{column} BETWEEN DATE'{min(days)}' AND DATE'{max(days)}'"
+    return days_predicate(column, sorted(days))

@@ -7,19 +7,21 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.demo import sample_healthcare, sample_social
+from jobs.demo import sample_ecommerce, sample_healthcare, sample_saas, sample_social
 from jobs.lake.lake import Lake
 from tests.jobs.bad_bookings import write_bad_bookings
 from tests.jobs.bad_clinic import write_bad_clinic
 from tests.jobs.bad_community import write_bad_community
+from tests.jobs.bad_shop import write_bad_shop
 from tests.jobs.clinic import FIRST, LAST, LAST_AS_OF, write_lot
+from tests.jobs.shop_cases import write_shop_cases
 from tests.landing_files import event, run_system, run_web, write_csv
 
 PURCHASE = '{"transaction_id": "T1", "revenue": %s}'
@@ -134,3 +136,42 @@ def clinic(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tup
     lake = Lake(spark, str(folder / "lake"))
     run_system(lake, folder / "landing", LAST_AS_OF, system="medspa")
     return lake, folder / "landing"
+
+
+@pytest.fixture(scope="session")
+def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Path]:
+    """E-commerce: ten dirty days, the definition's cases and broken rows in one run."""
+    folder = tmp_path_factory.mktemp("ecommerce")
+    landing = folder / "landing"
+    for _ in sample_ecommerce.write_landing(landing, users=60, days=10, start=START, seed=4):
+        pass
+    write_bad_shop(landing)
+    write_shop_cases(landing)
+    lake = Lake(spark, str(folder / "lake"))
+    run_system(lake, landing, AS_OF, system="ecommerce")
+    return lake, landing
+
+
+@dataclass(frozen=True)
+class Served:
+    """A lake of saas, its landing, and what its generator meant."""
+
+    lake: Lake
+    landing: Path
+    service: sample_saas.Service
+
+
+@pytest.fixture(scope="session")
+def served(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Served:
+    """SaaS: ten sound days of every source in one run."""
+    folder = tmp_path_factory.mktemp("saas")
+    told = {"users": 66, "start": START, "seed": 4}
+    for _ in sample_saas.write_landing(folder / "landing", days=10, dirty=False, **told):
+        pass
+    service = sample_saas.Service(**told)
+    for number in range(10):
+        for _ in service.day(START + timedelta(days=number)):
+            pass
+    lake = Lake(spark, str(folder / "lake"))
+    run_system(lake, folder / "landing", AS_OF, system="saas")
+    return Served(lake, folder / "landing", service)

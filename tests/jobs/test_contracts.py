@@ -108,11 +108,12 @@ def frame_of(spark: SparkSession, step: Step, read: Read) -> DataFrame:
 def test_a_step_gives_its_contract_on_empty_inputs(spark: SparkSession, step: Step) -> None:
     """Made anew and, where its function tells the two apart, following a change."""
     given = system_settings(load_policy(), step.output.system, date(2025, 3, 1), key="k" * 32)
-    anew = {**given, "touched": None, "first_touched_day": None}
+    anew = {**given, "touched": None, "first_touched_day": None, "touched_days": None}
     frames = [frame_of(spark, step, read) for read in step.reads]
     on = step.write.on if isinstance(step.write, Replace) else ()
     keys = spark.createDataFrame([], nullable(struct_type(step.output))).select(*on)
-    follow = {**given, "touched": keys, "first_touched_day": date(2025, 3, 1)}
+    day = date(2025, 3, 1)
+    follow = {**given, "touched": keys, "first_touched_day": day, "touched_days": [day]}
     for settings in (anew, follow):
         result = step.transform(*frames, **bind(step.transform, settings))
         if isinstance(step.write, Stage):
@@ -124,7 +125,8 @@ def test_a_step_gives_its_contract_on_empty_inputs(spark: SparkSession, step: St
 def test_what_also_is_touched_is_told_in_the_columns_replaced_on(
     spark: SparkSession, step: Step
 ) -> None:
-    settings = system_settings(load_policy(), step.output.system, date(2025, 3, 1), key="k" * 32)
+    given = system_settings(load_policy(), step.output.system, date(2025, 3, 1), key="k" * 32)
+    settings = {**given, "as_of_before": date(2025, 2, 27)}
     frames = [frame_of(spark, step, read) for read in step.also.reads]
     told = step.also.touched(*frames, **bind(step.also.touched, settings))
     wanted = struct_type(step.output)
@@ -200,7 +202,7 @@ ROOMS = (
     *("demo", "run", "dictionary", "telling", "systems"),
     *("engine", "privacy", "landing", "lake", "lease"),
 )
-BELOW_ALL = ("settings", "key", "session", "storage", "errors")
+BELOW_ALL = ("settings", "key", "session", "class_archive", "storage", "errors")
 
 
 def test_imports_inside_jobs_go_one_way() -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import reduce
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import types as T
+from pyspark.sql import functions as F
 
-from jobs.engine.audits import GRAIN, audit
+from jobs.engine.audits import GRAIN, audit, named_failures
 from jobs.engine.step import Step
 from jobs.engine.touched import Inputs
 from jobs.errors import AuditBlocked
@@ -29,7 +31,6 @@ _PAID = {"id": "k", "kind": "invoice_paid", "occurred_date": DAY, "value_cents":
 
 # The table, rows that must not be written, the rows of its step's reads, the audit.
 CASES: tuple[tuple[type[Table], Data, list[Data], str], ...] = (
-    (core.Lead, [_LEAD, _LEAD], [[]], GRAIN),
     (
         core.Lead,
         [{**_LEAD, "external_id": "e"}, {**_LEAD, "id": "b", "external_id": "e"}],
@@ -112,7 +113,12 @@ CASES: tuple[tuple[type[Table], Data, list[Data], str], ...] = (
     ),
     (marts.LeadResponseTime, [{"lead_id": "b"}], [[_LEAD], []], "leads_are_the_live_leads"),
     (marts.LiveKpiEvents, [], [[_PAID], []], "revenue_is_that_of_live_invoices"),
-    (marts.KpiDaily, [{"date": DAY, "revenue_cents": 99}], [[_PAID], []], "revenue_is_that_of"),
+    (
+        marts.KpiDaily,
+        [{"date": DAY, "revenue_cents": 99}],
+        [[_PAID], []],
+        "revenue_is_that_of_live_invoices",
+    ),
     (marts.CampaignMonths, [], [[_PAID], [], []], "revenue_is_that_of_live_invoices"),
     (
         marts.CampaignPerformanceMonthly,
@@ -144,24 +150,57 @@ def frame_of(spark: SparkSession, table: type[Table], data: Data) -> DataFrame:
     return spark.createDataFrame(rows, schema)
 
 
-@pytest.mark.parametrize(
-    ("table", "result", "inputs", "name"), CASES, ids=[f"{c[0].__name__} {c[3]}" for c in CASES]
-)
-def test_an_audit_blocks(
-    spark: SparkSession, table: type[Table], result: Data, inputs: list[Data], name: str
-) -> None:
-    [step] = [step for step in STEPS["medspa"] if step.output is table]
-    assert len(inputs) == len(step.reads)
-    frames = [
+def frames_of(spark: SparkSession, step: Step, inputs: Sequence[Data]) -> list[DataFrame]:
+    return [
         frame_of(spark, cast(Any, read).table, data)
         for read, data in zip(step.reads, inputs, strict=True)
     ]
+
+
+def step_of(table: type[Table]) -> Step:
+    [step] = [step for step in STEPS["medspa"] if step.output is table]
+    return step
+
+
+def test_each_audit_finds_what_it_asks_for(spark: SparkSession) -> None:
+    """All of them in one query; and none of them finds anything where nothing is."""
+    counts = []
+    for number, (table, result, inputs, _) in enumerate(CASES):
+        step = step_of(table)
+        nothing: list[Data] = [[] for _ in inputs]
+        for rows, told, kind in ((result, inputs, "wrong"), ([], nothing, "empty")):
+            named = named_failures(
+                step, frame_of(spark, table, rows), frames_of(spark, step, told), {}
+            )
+            counts += [
+                failing.agg(F.count("*").alias("failures")).select(
+                    F.lit(number).alias("case"), F.lit(kind).alias("kind"), F.lit(audit), "failures"
+                )
+                for audit, failing in named
+            ]
+    found = reduce(DataFrame.union, counts).collect()
+    failing = {(row[0], row[2]) for row in found if row[1] == "wrong" and row[3]}
+    assert failing >= {(n, name) for n, (*_, name) in enumerate(CASES)}
+    assert not [row for row in found if row[1] == "empty" and row[3]]
+    audits = {audit.name for step in STEPS["medspa"] for audit in step.audits}
+    assert {name for *_, name in CASES} >= audits
+
+
+@pytest.mark.parametrize("case", [0, 1, 2])
+def test_what_an_audit_finds_blocks(spark: SparkSession, case: int) -> None:
+    """A grain, a reference, and an audit of the step's own."""
+    table, result, inputs, name = (
+        (core.Lead, [_LEAD, _LEAD], [[]], GRAIN),
+        next(c for c in CASES if c[3] == "campaign_id_is_in_campaign"),
+        next(c for c in CASES if c[3] == "no_external_id_taken"),
+    )[case]
+    step = step_of(table)
     with pytest.raises(AuditBlocked, match=name):
-        _audit(step, frame_of(spark, table, result), frames)
+        _audit(step, frame_of(spark, table, result), frames_of(spark, step, inputs))
 
 
 def _audit(step: Step, result: DataFrame, frames: list[DataFrame]) -> None:
-    audit(step, Rows(result), cast(Inputs, SimpleNamespace(frames=frames)), {})
+    audit(step, Rows(result), cast(Inputs, SimpleNamespace(frames=frames, given={})), {})
 
 
 def test_every_core_table_is_searched_for_personal_text() -> None:
@@ -172,10 +211,9 @@ def test_every_core_table_is_searched_for_personal_text() -> None:
 
 def test_a_marked_column_in_public_mart_or_ops_blocks(spark: SparkSession) -> None:
     """Whatever is in it."""
-    [step] = [step for step in STEPS["medspa"] if step.output is marts.LeadResponseTime]
+    step = step_of(marts.LeadResponseTime)
     marked = type("Marked", (marts.LeadResponseTime,), {"phone": core.Lead.phone})
     leaking = Step(marked, step.transform, step.reads, step.write)
-    result = spark.createDataFrame([], T.StructType(nullable(struct_type(marked)).fields))
-    frames = [frame_of(spark, cast(Any, read).table, []) for read in step.reads]
+    result = frame_of(spark, marked, [])
     with pytest.raises(AuditBlocked, match="no_marked_column"):
-        _audit(leaking, result, frames)
+        _audit(leaking, result, frames_of(spark, step, [[], []]))

@@ -18,7 +18,7 @@ from nbclient import NotebookClient
 from jobs.lake.lake import Lake
 from schemas.catalog import ALL_TABLES
 from schemas.contract import Table, description
-from tests.jobs.conftest import Bookings
+from tests.jobs.conftest import Bookings, Served
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 
@@ -40,12 +40,16 @@ def lake_of(
     bookings: Bookings,
     community: tuple[Lake, Path],
     clinic: tuple[Lake, Path],
+    shop: tuple[Lake, Path],
+    served: Served,
 ) -> dict[str, Lake]:
     """A lake with tables of each system; all those of ops are where there is a privacy policy."""
     return {
         "web": lakes[0],
         "healthcare": bookings.lake,
         "social": community[0],
+        "ecommerce": shop[0],
+        "saas": served.lake,
         "medspa": clinic[0],
         "": clinic[0],
     }

@@ -1,4 +1,4 @@
-"""A source and three tables of it, small enough to follow by hand, and what they must hold."""
+"""A source and four tables of it, small enough to follow by hand, and what they must hold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from jobs.engine.results import RunResult
 from jobs.engine.runner import Run
-from jobs.engine.step import Changes, Own, Replace, Step, Whole, days, keys
+from jobs.engine.step import Changes, Own, Replace, Step, Whole, days, days_of_keys, keys
 from jobs.lake.commits import Progress
 from jobs.lake.lake import Lake
 from jobs.lake.regions import Everything, Rows
@@ -65,6 +65,26 @@ class Regulars(Visitors):
     layer = Layer.MART
 
 
+class UserDays(Table):
+    """One row per user and day: their visits, and those of the two days before."""
+
+    layer = Layer.CORE
+    system = "web"
+    user_id = Column(STRING, "Who.", required=True)
+    visit_date = Column(DATE, "The day.", required=True)
+    visits = Column(BIGINT, "Visits.", required=True)
+    grain = ("user_id", "visit_date")
+    partitioned_by = ("visit_date",)
+
+
+def user_days(visits: DataFrame) -> DataFrame:
+    """Visits of each user and day and of the two before it, for days with any."""
+    reached = visits.select("user_id", F.explode(F.expr("array(0, 1, 2)")).alias("n"), "visit_date")
+    return reached.groupBy("user_id", F.date_add("visit_date", F.col("n")).alias("visit_date")).agg(
+        F.count("*").alias("visits")
+    )
+
+
 def visit_days(visits: DataFrame) -> DataFrame:
     """Visits of each day and of the two before it, for days with any."""
     reached = visits.select(F.explode(F.expr("array(0, 1, 2)")).alias("n"), "visit_date")
@@ -114,6 +134,12 @@ STEPS = (
         write=Replace("user_id"),
     ),
     Step(Regulars, regulars, reads=(keys(Visits, "user_id"),), write=Replace("user_id")),
+    Step(
+        UserDays,
+        user_days,
+        reads=(days_of_keys(Visits, "user_id", back=2),),
+        write=Replace("user_id", "visit_date"),
+    ),
 )
 
 
@@ -138,7 +164,7 @@ class Book:
         self.lake.update(Visits, rows, Everything(), Progress(run_id=f"book {self.number}"))
 
     def run(self) -> RunResult:
-        """The three steps, and what they did; fails the test where one fails."""
+        """The steps, and what they did; fails the test where one fails."""
         run = Run(self.lake, {"web": STEPS}, self.policy, ["web"], AS_OF)
         run.look()
         run.run_steps("web")
@@ -159,6 +185,11 @@ class Book:
             for _, _, day in self.visits.values()
             for n in range(3)
         )
+        by_user = Counter(
+            (user, date.fromordinal(day.toordinal() + n))
+            for _, user, day in self.visits.values()
+            for n in range(3)
+        )
         users = Counter(user for _, user, _ in self.visits.values())
         first = {u: min(d for _, v, d in self.visits.values() if v == u) for u in users}
         rows = sorted((user, count, first[user]) for user, count in users.items())
@@ -166,6 +197,7 @@ class Book:
             VisitDays: sorted(by_day.items()),
             Visitors: rows,
             Regulars: [row for row in rows if row[1] > 1],
+            UserDays: sorted((*key, count) for key, count in by_user.items()),
         }
 
 

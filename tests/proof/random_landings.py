@@ -24,7 +24,8 @@ from pydantic.fields import FieldInfo
 from jobs.settings import Policy, load_policy
 from schemas.catalog import SYSTEMS
 from schemas.contract import Source, table_name
-from tests.proof.random_values import Instants, is_odd, value
+from tests.proof import random_saas
+from tests.proof.random_values import Instants, is_needed, is_odd, value
 
 # Zones and a day on which their clocks change: by an hour, by half of one, at midnight.
 CLOCK_CHANGES = (
@@ -38,11 +39,24 @@ CLOCK_CHANGES = (
 )
 LOTS = 14
 # Of a system with very many tables, each of which takes its time in every run, fewer.
-_LOTS = {"medspa": 7}
+_LOTS = {"medspa": 7, "saas": 9}
 # Events are what a system has most of; the rest are states of few things.
-_RECORDS_A_LOT = {"events": 7, "content_events": 5, "ad_events": 4, "sessions": 4}
-_RECORDS_A_LOT |= {"leads": 6, "activities": 6, "kpi_events": 7, "lead_stages": 6, "deletions": 3}
-_RECORDS_A_LOT |= {"opportunities": 4, "lead_tags": 4}
+_RECORDS_A_LOT = {
+    "events": 7,
+    "content_events": 5,
+    "ad_events": 4,
+    "sessions": 4,
+    "order_lines": 6,
+    "inventory_events": 4,
+    "leads": 9,
+    "activities": 8,
+    "kpi_events": 10,
+    "lead_stages": 9,
+    "deletions": 3,
+    "opportunities": 6,
+    "lead_tags": 6,
+    **random_saas.RECORDS_A_LOT,
+}
 # Settings without an upper bound, and lists: what they are drawn from.
 _HIGHEST = 7
 _LISTS = {
@@ -143,6 +157,8 @@ def _setting(random: Random, name: str, info: FieldInfo, default: Any) -> Any:
     kind = info.annotation
     if kind is bool:
         return random.random() < 0.5
+    if name in random_saas.SETTINGS:
+        return random.choice(random_saas.SETTINGS[name])
     if kind is str:
         return random.choice(_TEXTS[name])
     if get_origin(kind) is list:
@@ -199,7 +215,8 @@ def _record(
     # A third of the later states are of the very instant of the one before.
     if "updated_at" in record and random.random() < 0.67:
         record["updated_at"] = instants.text(instants.draw())
-    for column in random.sample(list(source.columns), random.choice((1, 1, 2, 3))):
+    changed = min(random.choice((1, 1, 2, 3)), len(source.columns))
+    for column in random.sample(list(source.columns), changed):
         record[column] = value(random, instants, source, column)
     return record
 
@@ -211,7 +228,7 @@ def _is_sound(source: type[Source], record: Record) -> bool:
 def _file(random: Random, source: type[Source], records: Sequence[Record]) -> tuple[str, bytes]:
     """The ending and the bytes of a file: columns in any order, some optional one not there."""
     columns = list(source.columns)
-    required = {column for group in source.required for column in group}
+    required = {column for column in columns if is_needed(source, column)}
     if random.random() < 0.3:
         optional = [column for column in columns if column not in required]
         left_out = random.choice(optional) if optional else None

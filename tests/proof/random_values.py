@@ -15,6 +15,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from schemas.contract import Source, table_name
+from tests.proof import random_saas
 
 # Beyond these, records are broken or not by rules of their own, and what those do wrong
 # would hide everything else: the fuzz stays within.
@@ -43,6 +44,7 @@ def _ids(prefix: str, count: int) -> tuple[str, ...]:
 
 
 _PEOPLE, _BROWSERS, _DEVICES, _PLANS = _ids("u", 5), _ids("c", 4), _ids("d", 3), _ids("i", 2)
+_CATEGORIES, _ORDERS = _ids("t", 6), _ids("o", 8)
 _IDS = {
     "user_id": _PEOPLE,
     "login_user_id": _PEOPLE,
@@ -61,13 +63,20 @@ _IDS = {
     "content_id": _ids("k", 4),
     "campaign_id": _ids("g", 3),
     "event_id": _ids("e", 24),
+    "customer_id": _PEOPLE,
+    "product_id": _ids("q", 4),
+    "product_category_id": _CATEGORIES,
+    "order_id": _ORDERS,
+    "reference_order_id": _ORDERS,
+    "line_item_id": _ids("l", 20),
+    "inventory_event_id": _ids("v", 16),
 }
 # All of medspa's rows share ids, so that references and deletions meet.
 _ROWS = _ids("k", 4)
-_MEDSPA_IDS: dict[str, Sequence[str]] = {
+_MEDSPA_IDS: dict[str, Sequence[str | None]] = {
     "leads.id": _ids("k", 6),
-    "leads.campaign_id": _ids("k", 3),
-    "leads.external_id": ("e1", "e2", "e3"),
+    "leads.campaign_id": (None, *_ids("k", 3), "k1", "k2"),
+    "leads.external_id": (None, None, "e1", "e2", "e3", "e4"),
     **{
         f"{source}.id": _ids("k", 7)
         for source in ("lead_tags", "lead_stages", "opportunities", "activities", "kpi_events")
@@ -81,13 +90,20 @@ _MEDSPA_IDS: dict[str, Sequence[str]] = {
     "deletions.id": _ids("k", 6),
     "lead_id": _ids("k", 6),
     "tag_id": (*_ROWS[:3], "tag-botox", "tag-filler"),
-    "stage_id": (*_ROWS[:2], "stage-new", "stage-contacted", "stage-consult-booked", "stage-won"),
+    "stage_id": (*_ROWS[:3], "stage-new", "stage-contacted", "stage-consult-booked", "stage-won"),
 }
 _POOLS: dict[str, Sequence[str | None]] = {
     "appointments.status": ("booked", "completed", "Cancelled", "no_show"),
     "payments.status": ("paid", "refunded", "chargeback", "pending", "failed"),
     "content_events.event_type": ("view", "like", "comment", "share", "login", "post", "Wave"),
     "ad_events.event_type": ("impression", "click", "conversion", "hover"),
+    "inventory_events.event_type": (
+        *("receipt", "sale", "Sale", "return", "adjustment", "transfer_in", "transfer_out"),
+        *("count", "count"),
+    ),
+    # Half of the categories are roots, or a tree of six would be cycles mostly.
+    "parent_category_id": (*_CATEGORIES, *[None] * 6),
+    "store_id": ("0", "s1", None),
     "is_deleted": (None, None, "false", "true", "TRUE"),
     "currency": ("USD", "USD", "EUR"),
     "page_url": (
@@ -118,19 +134,23 @@ _POOLS: dict[str, Sequence[str | None]] = {
     "landing_page": ("/", "/book", "/book?utm_source=x", "/doctors"),
     "channel": ("Paid Search", "Email", "Direct"),
     "first_name": ("Anna", "J. K.", "Anna Schmidt", "O’Neil"),
-    "leads.email": ("a@x.org", "A@X.org", "b@x.org", "nobody@nowhere"),
-    "leads.phone": ("(212) 555-0123", "+12125550123", "030 901820", "555-0123"),
+    "leads.email": (None, "a@x.org", "A@X.org", "b@x.org", "c@x.org", "d@x.org", "nobody@nowhere"),
+    # Of one region or of both.
+    "leads.phone": (None, None, None, "+12125550123", "+4930901820", "+12125550124", "030 901820"),
     "leads.source": ("google", "facebook", "ask anna@x.org"),
     "ad_platform": ("google", "meta"),
     "tags.name": ("Botox", "Laser", "VIP"),
-    "pipeline_stages.name": ("New", "contacted", "Consult Booked", "WON", "Lost", "Called"),
-    "order": ("1", "2", "3", "4", "5", "1.5"),
-    "expected_value_cents": ("100", "45000", "0", "33333"),
-    "procedure_code": ("BTX", "filler", "RHINO", "WAX"),
-    "activities.type": ("call", "sms_sent", "EMAIL_SENT", "form_submit", "fax"),
+    "pipeline_stages.name": ("New", "contacted", "Consult Booked", "WON", "Lost"),
+    "order": ("1", "2", "3", "4", "5"),
+    "expected_value_cents": ("100", "45000", "33333", "7", "120000", "0"),
+    "procedure_code": ("BTX", "filler", "RHINO", "btx", "Laser", "WAX"),
+    # Two days on which some are not in the past.
+    "expected_date": ("2026-12-01", "2026-12-02T08:00:00Z", "2027-01-01", "2025-04-15"),
+    "activities.type": ("call", "sms_sent", "EMAIL_SENT", "call", "form_submit", "call", "fax"),
     "monthly_spend_cents": ("0", "300000", "45000", "-1"),
     "kpi_events.kind": (
-        *("ad_click", "consult_booked", "consult_show", "invoice_paid", "Invoice_Paid", "refund"),
+        *("ad_click", "consult_booked", "consult_show", "invoice_paid", "Invoice_Paid"),
+        *("consult_booked", "invoice_paid", "refund"),
     ),
     "value_cents": ("5", "100000", "1500000", "33333"),
     # Of leads most: that is what everything hangs on.
@@ -152,7 +172,15 @@ _POOLS: dict[str, Sequence[str | None]] = {
     "utm_medium": ("cpc", "email", None),
 }
 _MONEY = ("10", "10.00", "0.01", "99.995", "0", "1234.5", "-7.01", "33.33")
-_MONEY_COLUMNS = ("amount", "revenue", "cost")
+_MONEY_COLUMNS = (
+    *("amount", "revenue", "cost"),
+    *("amt", "discount", "tax_amt", "shipping_amt", "budget"),
+)
+_PRICES = ("3.333", "10", "0.00495", "9.99995", "33.33")
+_PRICE_COLUMNS = ("unit_price", "unit_price_at_purchase")
+_WHOLES = ("1", "2", "3", "6.0", "-1", "-2", "0", "12")
+_WHOLE_COLUMNS = ("count", "quantity_change", "line_number", "customer_age")
+_ODD_WHOLES = (None, "", "1.5", "many", "99999999999", "1e2")
 
 
 @dataclass
@@ -254,17 +282,48 @@ def is_odd(text: str | None) -> bool:
     return text in _ODD_IDS or text in _ODD_INSTANTS
 
 
+# Columns of medspa's sources, few records of which are sound without.
+_NEEDED = {
+    "leads": ("created_at", "email", "phone"),
+    "tags": ("name",),
+    "lead_tags": ("lead_id", "tag_id"),
+    "pipeline_stages": ("name", "order"),
+    "lead_stages": ("lead_id", "stage_id", "changed_at"),
+    "opportunities": ("lead_id", "expected_value_cents", "procedure_code", "created_at"),
+    "activities": ("lead_id", "type", "created_at"),
+    "campaigns": ("name",),
+    "kpi_events": ("lead_id", "kind", "value_cents", "occurred_at"),
+    "providers": ("name",),
+    "commission_rules": ("provider_id", "rule_json"),
+    "deletions": ("entity", "deleted_at"),
+    "legal_holds": ("from",),
+}
+
+
+def is_needed(source: type[Source], column: str) -> bool:
+    """Whether a record without the column is broken, or would be missed."""
+    needed = _NEEDED.get(table_name(source), ()) if source.system == "medspa" else ()
+    return column in needed or any(column in group for group in source.required)
+
+
 def is_instant(column: str) -> bool:
-    named = ("starttime", "endtime", "expected_date", "from", "to")
+    named = ("starttime", "endtime", "from", "to")
     return column.endswith(("_at", "_time", "timestamp")) or column in named
 
 
 def value(random: Random, instants: Instants, source: type[Source], column: str) -> str | None:
     """A value for a column of a source, as it lands; None where it is not there."""
-    is_required = any(column in group for group in source.required)
-    odd = random.random() < (ODD_REQUIRED_SHARE if is_required else ODD_SHARE)
+    odd = random.random() < (ODD_REQUIRED_SHARE if is_needed(source, column) else ODD_SHARE)
+    odd = odd and f"{table_name(source)}.{column}" not in random_saas.ALWAYS_TOLD
+    if source.system == "saas":
+        # Its sources are wide: were each column so odd, hardly a record were sound.
+        odd = odd and random.random() < 0.2
+        if column in random_saas.ENDS and random.random() < random_saas.NO_END_SHARE:
+            return None
     if is_instant(column):
         return random.choice(_ODD_INSTANTS) if odd else instants.text(instants.draw())
+    if source.system == "saas":
+        return _saas_value(random, instants, table_name(source), column, odd)
     special = _SPECIAL.get(f"{table_name(source)}.{column}") or _SPECIAL.get(column)
     if special is not None:
         return special(random)
@@ -274,8 +333,36 @@ def value(random: Random, instants: Instants, source: type[Source], column: str)
         return random.choice(_ODD_IDS if odd else ids_of)
     if column in _MONEY_COLUMNS:
         return random.choice(_ODD_MONEY if odd else _MONEY)
+    if column in _PRICE_COLUMNS:
+        return random.choice(_ODD_MONEY if odd else _PRICES)
+    if column in _WHOLE_COLUMNS:
+        return random.choice(_ODD_WHOLES if odd else _WHOLES)
     pool = _POOLS.get(f"{table_name(source)}.{column}") or _POOLS.get(column) or WORDS
     return random.choice(_ODD_TEXT if odd else pool)
+
+
+def _saas_value(
+    random: Random, instants: Instants, place: str, column: str, odd: bool
+) -> str | None:
+    if column in random_saas.DAYS or is_instant_of_billing(column):
+        return random.choice(_ODD_INSTANTS) if odd else instants.text(instants.draw())
+    named = f"{place}.{column}"
+    ids = random_saas.IDS.get(named) or random_saas.IDS.get(column)
+    if column == "event_id":
+        ids = _IDS["event_id"]
+    if ids is not None:
+        return random.choice(_ODD_IDS if odd else ids)
+    if named == "hubspot_deals.amount":
+        return random.choice(_ODD_MONEY if odd else _MONEY)
+    pool = random_saas.POOLS.get(named) or random_saas.POOLS.get(column)
+    pool = pool or _POOLS.get(column) or WORDS
+    return random.choice(_ODD_TEXT if odd else pool)
+
+
+def is_instant_of_billing(column: str) -> bool:
+    """Instants that Stripe names otherwise."""
+    ends = ("period_start", "period_end", "trial_start", "trial_end")
+    return column.endswith(ends) and column != "cancel_at_period_end"
 
 
 def _late_name(random: Random) -> str | None:
@@ -313,7 +400,7 @@ def _payload(random: Random) -> str | None:
         "subject": random.choice(("Hello", "call 212-555-0123", None)),
         "notes": "acne",
     }
-    return random.choice((None, "{bad", "[1]", *[json.dumps(said)] * 9))
+    return random.choice((None, "[1]", *[json.dumps(said)] * 9, "{bad"))
 
 
 def _metadata(random: Random) -> str | None:

@@ -70,6 +70,7 @@ POINTS = [
     ("social", "spark", *between("mart/social/user_churn_stats")),
     # Leads are there, those who lost a claim are in quarantine yet as they were.
     ("medspa", "embedded", *committed("core/medspa/lead")),
+    ("ecommerce", "embedded", *committed("core/ecommerce/inventory_snapshot")),
 ]
 
 

@@ -24,7 +24,7 @@ from schemas.contract import Source, Table
 from transforms.medspa import commission_rules as rules_json
 from transforms.techniques.contacts import email, phone
 from transforms.techniques.identity import absent_to_null
-from transforms.techniques.quality import day, is_json, trimmed, whole_number
+from transforms.techniques.quality import day, digits_only, is_json, trimmed
 from transforms.techniques.ranges import Days
 from transforms.techniques.records import judged, landed_records
 from transforms.techniques.sql_text import is_in, literal, quoted, with_columns
@@ -78,7 +78,7 @@ def _read(
     rows = with_columns(rows, {name: trimmed(quoted(name)) for name in columns})
     known = {n: f"{_spelled(n, listed)} IS NULL" for n, (listed, _) in how.enums.items()}
     most = largest_amount * 100 - 1
-    of_cents = {name: whole_number(quoted(name)) for name in how.cents}
+    of_cents = {name: digits_only(quoted(name)) for name in how.cents}
     rules = {
         **{
             f"{name}_unreadable": f"{quoted(name)} IS NOT NULL AND {value} IS NULL"
@@ -199,7 +199,7 @@ def lead_tags(
 
 def pipeline_stages(raw: DataFrame, *, earliest_date: date, latest_date: date) -> DataFrame:
     """The rows for stg_pipeline_stages: stage_name_unknown, order_missing, order_unreadable."""
-    order = whole_number("`order`", "INT")
+    order = digits_only("`order`", "INT")
     how = _Reading(
         landing.PipelineStages,
         required=("order",),
@@ -250,7 +250,7 @@ def opportunities(
         enums={"procedure_code": (rules_json.PROCEDURES, "procedure_code_unknown")},
         typed={"expected_date": expected},
         rules={
-            "expected_value_not_positive": f"{whole_number('expected_value_cents')} <= 0",
+            "expected_value_not_positive": f"{digits_only('expected_value_cents')} <= 0",
             "expected_date_unreadable": f"expected_date IS NOT NULL AND {expected} IS NULL",
             "expected_date_in_past": f"{expected} < {created}",
         },
@@ -287,7 +287,7 @@ def campaigns(
         landing.Campaigns,
         required=("name",),
         cents=("monthly_spend_cents",),
-        rules={"monthly_spend_negative": f"{whole_number('monthly_spend_cents')} < 0"},
+        rules={"monthly_spend_negative": f"{digits_only('monthly_spend_cents')} < 0"},
     )
     return _read(raw, how, earliest_date, latest_date, largest_amount)
 
@@ -315,7 +315,7 @@ def kpi_events(
             "lead_id_missing": f"{absent_to_null('lead_id')} IS NULL "
             f"AND coalesce({kind} <> 'ad_click', true)",
             "value_not_positive": f"{kind} = 'invoice_paid' AND "
-            f"(value_cents IS NULL OR {whole_number('value_cents')} <= 0)",
+            f"(value_cents IS NULL OR {digits_only('value_cents')} <= 0)",
             "metadata_json_invalid": f"NOT {is_json('metadata_json')}",
         },
     )

@@ -26,15 +26,19 @@ def blank_to_null(text: str) -> str:
     return f"CASE WHEN trim({text}) <> '' THEN {text} END"
 
 
-def instant(text: str) -> str:
+def instant(text: str, *, seconds: bool = False) -> str:
     """SQL: TIMESTAMP of ISO 8601 text (UTC without a zone) or of epoch milliseconds.
 
     NULL for NULL and for what is neither, or lies after the year 9999. Milliseconds
     are 12 to 14 digits, which spans 1973 to 5138; a bare year or a count of seconds
-    is not taken for one. No text raises.
+    is not taken for one, unless with ``seconds`` 9 to 11 digits are. No text raises.
     """
     digits = literal(r"^\s*(\d{12,14}(?:\.\d{1,99})?)\s*$")
     millis = f"try_cast(regexp_extract({text}, {digits}, 1) AS DECIMAL(24,6))"
+    if seconds:
+        digits = literal(r"^\s*(\d{9,11}(?:\.\d{1,99})?)\s*$")
+        told = f"try_cast(regexp_extract({text}, {digits}, 1) AS DECIMAL(21,6))"
+        millis = f"coalesce({millis}, {told} * 1000)"
     # Of four digits of year, only a zone west of UTC leads beyond the last day there is.
     is_beyond = (
         f"contains({text}, '9999-12-31') "
@@ -47,16 +51,35 @@ def instant(text: str) -> str:
     )
 
 
-def amount(text: str) -> str:
+def amount(text: str, kind: str = MONEY_TYPE) -> str:
     """SQL: money of decimal text, rounded half up to the cent; an exponent may follow.
 
-    NULL for NULL, for what is no such text, and for a number too long for its type.
-    No text raises.
+    Another ``kind`` of DECIMAL is rounded to its own digits. NULL for NULL, for what is
+    no such text, and for a number too long for its type. No text raises.
     """
-    return f"try_cast(CASE WHEN {text} RLIKE {literal(_NUMBER)} THEN {text} END AS {MONEY_TYPE})"
+    return f"try_cast(CASE WHEN {text} RLIKE {literal(_NUMBER)} THEN {text} END AS {kind})"
 
 
-def whole_number(text: str, kind: str = "BIGINT") -> str:
+def whole(text: str, kind: str = "INT") -> str:
+    """SQL: INT, or BIGINT, of a number without a fraction: ``6`` and ``6.0``.
+
+    NULL for ``6.5`` and as above.
+    """
+    number = amount(text, "decimal(38,18)")
+    return f"try_cast(CASE WHEN {number} = floor({number}) THEN {number} END AS {kind})"
+
+
+def double(text: str) -> str:
+    """SQL: DOUBLE of decimal text; NULL for NULL, other text, and what is no finite number."""
+    return f"CAST({amount(text, 'decimal(38,12)')} AS DOUBLE)"
+
+
+def flag(text: str) -> str:
+    """SQL: BOOLEAN of text in any case: false for NULL, NULL for what is neither."""
+    return f"try_cast(coalesce(lower(trim({text})), 'false') AS BOOLEAN)"
+
+
+def digits_only(text: str, kind: str = "BIGINT") -> str:
     """SQL: BIGINT, or INT, of decimal digits with or without a sign.
 
     NULL for NULL, for what is no such text (12.50, 1e3), and for a number too long for its

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from transforms.techniques.contacts import email, phone
 from transforms.techniques.personal_text import texts_that_look_personal
-from transforms.techniques.quality import day, trimmed, whole_number
+from transforms.techniques.quality import day, digits_only, trimmed
 from transforms.techniques.rounding import divided_half_up, half_up, rounding_difference
 
 EMAILS = {
@@ -76,7 +76,7 @@ def test_numbers_and_days_are_read_or_not_there(spark: SparkSession) -> None:
     frame = spark.createDataFrame([(text,) for text in rows], "text string")
     found = frame.select(
         "text",
-        F.expr(whole_number("text")).alias("number"),
+        F.expr(digits_only("text")).alias("number"),
         F.expr(day("text", "America/Chicago")).alias("day"),
         F.expr(trimmed("concat(' \t\n', text, '\x0b ')")).alias("trimmed"),
         F.expr(trimmed("' \t'")).alias("nothing"),

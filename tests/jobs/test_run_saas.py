@@ -1,0 +1,142 @@
+"""Runs of SaaS through real Delta tables."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs.engine.runner import Run
+from jobs.landing.ledger import Landing
+from jobs.systems import STEPS
+from schemas import saas
+from schemas.contract import Layer
+from schemas.saas_marts import MrrCube, MrrWaterfallMonthly
+from schemas.saas_revenue import MrrMovements, SourceMatch, SubscriptionsDaily
+from tests.landing_files import contents, lake_of, policy_of, run_system, write_csv
+from tests.transforms.saas.billing import Billing
+
+pytestmark = pytest.mark.proof
+
+NEEDED = {
+    "app_customers",
+    "stripe_subscriptions",
+    "stripe_subscription_items",
+    "stripe_prices",
+}
+
+
+def write(landing: Path, company: Billing, name: str, sources: set[str] | None = None) -> None:
+    for source, rows in company.landed.items():
+        if sources is None or source in sources:
+            columns = dict.fromkeys(column for row in rows for column in row)
+            texts = [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
+            write_csv(landing / "saas" / source / f"{name}.csv", texts, columns)
+
+
+# The same columns as Fivetran calls them.
+FIVETRAN = {
+    "subscription_id": "Id",
+    "stripe_subscription_items.subscription_id": "SUBSCRIPTION_ID",
+    "item_id": "id",
+    "stripe_prices.price_id": "id",
+    "stripe_subscription_items.price_id": "plan_id",
+    "stripe_customer_id": "customer_id",
+    "created_at": "created",
+    "app_customers.created_at": "created_at",
+    "updated_at": "_fivetran_start",
+    "billing_interval": "recurring__interval",
+}
+
+
+def by_other_names(company: Billing) -> Billing:
+    """The company in Fivetran's names, its instants as epoch seconds."""
+    told = Billing()
+    for source, rows in company.landed.items():
+        for row in rows:
+            named = {}
+            for column, value in row.items():
+                name = FIVETRAN.get(f"{source}.{column}") or FIVETRAN.get(column, column)
+                if column.endswith("_at") and value and "T" in value:
+                    value = str(int(datetime.fromisoformat(value).timestamp()))
+                named[name] = value
+            told.add(source, **named)
+    return told
+
+
+def small_company() -> tuple[Billing, Billing]:
+    """Four sources with two subscriptions, and what lands of one of them later."""
+    early, late = Billing(), Billing()
+    early.price("basic", 5000)
+    early.price("pro", 8000)
+    early.sold("one", "basic")
+    early.sold("two", "pro")
+    early.add("app_customers", customer_id="c1", name="One", created_at="2025-01-01")
+    ended = "2025-02-20T10:00:00Z"
+    late.subscription("two", at=ended, status="canceled", ended_at=ended)
+    late.item("ione", "one", "pro", at="2025-02-10T00:00:00Z", since="2025-01-01T00:00:00Z")
+    return early, late
+
+
+def policies() -> tuple:
+    followed, anew = policy_of("embedded"), policy_of("embedded anew")
+    lax = followed.saas.model_copy(update={"min_stripe_match_share": 0.0})
+    return tuple(policy.model_copy(update={"saas": lax}) for policy in (followed, anew))
+
+
+def test_four_sources_are_enough_and_a_day_follows(spark: SparkSession, tmp_path: Path) -> None:
+    """A source that never landed costs no table; a day later only what differs is written."""
+    early, late = small_company()
+    followed, anew = policies()
+    lake = lake_of(spark, tmp_path / "lake", followed)
+    landing = tmp_path / "landing"
+    write(landing, early, "early")
+    run_system(lake, landing, date(2025, 2, 15), system="saas", policy=followed)
+    made = {table for table in saas.TABLES if lake.version(table) is not None}
+    landed = {t for t in made if t.layer in (Layer.RAW, Layer.STAGING)}
+    assert {table.__name__.removeprefix("Stg") for table in landed} == {
+        "".join(part.capitalize() for part in source.split("_")) for source in NEEDED
+    }
+    result = run_system(lake, landing, date(2025, 2, 15), system="saas", policy=followed)
+    assert {step.outcome for step in result.steps} == {"skipped"}
+
+    write(landing, late, "late")
+    result = run_system(lake, landing, date(2025, 3, 2), system="saas", policy=followed)
+    assert {s.mode for s in result.steps if s.outcome == "written"} == {"follow"}
+    moved = lake.read(MrrMovements).where("period = 'month'").collect()
+    assert {(r.period_start.month, r.movement) for r in moved} == {
+        *((1, "new"), (2, "churn"), (2, "expansion")),
+    }
+    [march] = lake.read(MrrWaterfallMonthly).where("month = '2025-03-01'").collect()
+    assert (march.opening_mrr, march.closing_mrr, march.is_provisional) == (80, 80, True)
+    total = lake.read(MrrCube).where("plan = '(all)' AND industry = '(all)' AND country = '(all)'")
+    assert {r.month.month: r.mrr for r in total.collect()} == {1: 130, 2: 80, 3: 80}
+
+    # Case 18: by other names, all at once and anew, everything after staging is the same.
+    other = lake_of(spark, tmp_path / "anew", anew)
+    for company, name in ((early, "early"), (late, "late")):
+        write(tmp_path / "fivetran", by_other_names(company), name)
+    run_system(other, tmp_path / "fivetran", date(2025, 3, 2), system="saas", policy=anew)
+    made, expected = (
+        {table: rows for table, rows in contents(one, "saas").items() if "staging" not in table}
+        for one in (lake, other)
+    )
+    assert made == expected
+
+
+def test_too_few_matches_keep_the_revenue_marts_from_being_made(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    early, _ = small_company()
+    write(tmp_path / "landing", early, "early")
+    policy = policy_of("embedded")
+    lake = lake_of(spark, tmp_path / "lake", policy)
+    run = Run(lake, STEPS, policy, ["saas"], date(2025, 2, 15))
+    result = run.execute(Landing(lake, str(tmp_path / "landing")))
+    outcomes = {step.step.output: step.outcome for step in result.steps}
+    assert outcomes[SourceMatch] == "blocked"
+    assert outcomes[MrrWaterfallMonthly] == outcomes[MrrCube] == "not_run"
+    assert outcomes[SubscriptionsDaily] == outcomes[MrrMovements] == "written"
+    assert result.exit_code != 0

@@ -1,0 +1,98 @@
+"""Audits of SaaS revenue: what must add up or agree before it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from transforms.techniques.sql_text import literal, quoted
+from transforms.techniques.versions import start_of
+
+
+def days_with_other_mrr(rows: DataFrame, day: str, others: DataFrame, other_day: str) -> DataFrame:
+    """Days on which two tables' mrr sums to different money."""
+    here = rows.groupBy(F.col(day).alias("of_day")).agg(F.sum("mrr").alias("here"))
+    there = others.groupBy(F.col(other_day).alias("of_day")).agg(F.sum("mrr").alias("there"))
+    return here.join(there, on="of_day", how="full").where(
+        "coalesce(here, 0) <> coalesce(there, 0)"
+    )
+
+
+def closes_with_other_mrr(waterfall: DataFrame, daily: DataFrame) -> DataFrame:
+    """Months whose closing_mrr or closing_customers are not those of the closing day's rows."""
+    last = daily.where("snapshot_date = last_day(snapshot_date)").unionByName(
+        daily.join(daily.agg(F.max("snapshot_date").alias("snapshot_date")), on="snapshot_date")
+        .where("snapshot_date <> last_day(snapshot_date)")
+        .select(*daily.columns)
+    )
+    closed = (
+        last.groupBy(F.trunc("snapshot_date", "month").alias("month"), "customer_id")
+        .agg(F.sum("mrr").alias("paid"))
+        .groupBy("month")
+        .agg(F.sum("paid").alias("paid"), F.count_if(F.col("paid") > 0).alias("paying"))
+    )
+    return waterfall.join(closed, on="month", how="left").where(
+        "coalesce(paid, 0) <> closing_mrr OR coalesce(paying, 0) <> closing_customers"
+    )
+
+
+def openings_not_the_last_close(movements: DataFrame) -> DataFrame:
+    """Movements that open with other money than the customer's one before closed with."""
+    before = (
+        "lag(closing_mrr, 1, CAST(0 AS DECIMAL(18,2))) "
+        "OVER (PARTITION BY period, customer_id ORDER BY period_start) AS closed"
+    )
+    return movements.selectExpr("*", before).where("opening_mrr <> closed")
+
+
+def versions_that_overlap(history: DataFrame, keys: Sequence[str]) -> DataFrame:
+    """Versions that do not end where the next of their key begins, and keys without an open one."""
+    following = (
+        f"lead(valid_from) OVER (PARTITION BY {', '.join(map(quoted, keys))} ORDER BY valid_from)"
+    )
+    return history.selectExpr("*", f"{following} AS following").where(
+        "NOT valid_to <=> following OR is_current <> (following IS NULL)"
+    )
+
+
+def days_unlike_history(
+    daily: DataFrame, history: DataFrame, key: str, columns: Sequence[str], zone: str
+) -> DataFrame:
+    """Daily rows whose columns are not those of the version just before the day's end."""
+    told = history.selectExpr(
+        f"{quoted(key)} AS told_of",
+        "valid_from AS told_from",
+        "valid_to AS told_to",
+        f"struct({', '.join(map(quoted, columns))}) AS told",
+    )
+    end = start_of("date_add(snapshot_date, 1)", zone)
+    is_then = (
+        f"{quoted(key)} = told_of AND told_from < {end} AND (told_to IS NULL OR told_to >= {end})"
+    )
+    joined = daily.join(told, on=F.expr(is_then), how="left")
+    return joined.where(f"NOT told <=> struct({', '.join(map(quoted, columns))})")
+
+
+def cubes_with_other_total(cube: DataFrame, waterfall: DataFrame) -> DataFrame:
+    """Months whose grand total in the cube is not the closing MRR."""
+    every = " AND ".join(f"{side} = {literal('(all)')}" for side in ("plan", "industry", "country"))
+    return (
+        cube.where(every)
+        .join(waterfall.select("month", "closing_mrr"), on="month")
+        .where("mrr <> closing_mrr")
+    )
+
+
+def matched_too_few(matches: DataFrame) -> DataFrame:
+    """Sources of customers of which less is matched than must be."""
+    return matches.where("match_share < min_match_share")
+
+
+def customers_with_other_mrr(customers: DataFrame, subscriptions: DataFrame) -> DataFrame:
+    """Customers and days whose mrr is not the sum of their subscriptions'."""
+    paid = subscriptions.groupBy("customer_id", "snapshot_date").agg(F.sum("mrr").alias("paid"))
+    return customers.join(paid, on=["customer_id", "snapshot_date"], how="left").where(
+        "coalesce(paid, 0) <> mrr"
+    )

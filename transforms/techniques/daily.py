@@ -1,0 +1,280 @@
+"""Rows by day of what has versions, and versions of what days tell.
+
+A day begins at an instant and ends at that of the next, in a time zone; its *end* is
+just before that. A row of an entity and day has what was valid at the day's end, the
+facts of the day and sums over the days up to it. A version is valid from
+``valid_from``, inclusive, to ``valid_to``, exclusive, NULL for no end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from transforms.techniques.as_of import as_of_join
+from transforms.techniques.scd2 import joined_neighbours
+
+
+def begins(day: Column | date, zone: str) -> Column:
+    """TIMESTAMP: the first instant of the day in a time zone. The session's own is UTC."""
+    column = F.lit(day) if isinstance(day, date) else day
+    return F.to_utc_timestamp(column.cast("timestamp"), zone)
+
+
+def ends(day: Column | date, zone: str) -> Column:
+    """TIMESTAMP: the first instant after the day in a time zone."""
+    column = F.lit(day) if isinstance(day, date) else day
+    return begins(F.date_add(column, 1), zone)
+
+
+def last_instant(day: Column | date, zone: str) -> Column:
+    """TIMESTAMP: the last microsecond of the day in a time zone: its end."""
+    return ends(day, zone) - F.expr("INTERVAL 1 MICROSECOND")
+
+
+def day_of(instant: Column | str, zone: str) -> Column:
+    """DATE: the day that an instant lies in."""
+    return F.to_date(F.from_utc_timestamp(instant, zone))
+
+
+def days_of_versions(
+    versions: DataFrame,
+    *,
+    key: str,
+    day: str,
+    as_of: date,
+    zone: str,
+    touched: DataFrame | None = None,
+) -> DataFrame:
+    """One row per key and day at whose end a version is valid, up to ``as_of``: its columns.
+
+    ``touched`` has key and day, distinct: only these days, where it is given.
+    """
+    first = day_of("valid_from", zone)
+    last = F.least(F.date_sub(day_of("valid_to", zone), 1), F.lit(as_of))
+    bounded = versions.withColumns({"__first": first, "__last": last})
+    if touched is not None:
+        found = bounded.join(touched.select(key, day), on=key, how="inner")
+        return found.where(F.col(day).between(F.col("__first"), F.col("__last"))).drop(
+            "__first", "__last"
+        )
+    every = F.explode(F.sequence("__first", "__last", F.expr("INTERVAL 1 DAY")))
+    lasting = bounded.where(F.col("__first") <= F.col("__last"))
+    return lasting.withColumn(day, every).drop("__first", "__last")
+
+
+def and_days_before(
+    touched: DataFrame | None, *, key: str, day: str, days: int
+) -> DataFrame | None:
+    """The keys and days of ``touched``, and of each so many days before it; None for None."""
+    if touched is None:
+        return None
+    back = F.sequence(F.date_sub(day, days), F.col(day), F.expr("INTERVAL 1 DAY"))
+    return touched.select(key, F.explode(back).alias(day)).distinct()
+
+
+def only_touched(rows: DataFrame, touched: DataFrame | None, *, key: str, day: str) -> DataFrame:
+    """The rows of the touched keys and days; all of them for None."""
+    if touched is None:
+        return rows
+    return rows.join(touched.select(key, day), on=[key, day], how="left_semi")
+
+
+def with_trailing_sums(
+    rows: DataFrame,
+    facts: DataFrame,
+    *,
+    keys: Sequence[str],
+    day: str,
+    sums: Mapping[str, tuple[str, int]],
+) -> DataFrame:
+    """``rows`` with sums of the facts of their keys over the last days.
+
+    ``sums`` gives each new column's fact and in how many days, the row's own the last
+    of them, it is summed; 0 where there is none. ``facts`` have keys, day and these
+    columns, any number of rows a day.
+    """
+    measures = sorted({fact for fact, _ in sums.values()})
+    told = facts.select(*keys, day, *[F.col(n).alias(f"__{n}") for n in measures])
+    both = rows.withColumn("__is_row", F.lit(True)).unionByName(told, allowMissingColumns=True)
+    number = F.unix_date(day)
+    out = {}
+    for name, (fact, days) in sums.items():
+        window = Window.partitionBy(*keys).orderBy(number).rangeBetween(-(days - 1), 0)
+        kind = facts.schema[fact].dataType
+        total = F.coalesce(F.sum(f"__{fact}").over(window), F.lit(0))
+        out[name] = total.cast("bigint") if kind.typeName() in _WHOLE else total
+    return both.withColumns(out).where("__is_row").drop("__is_row", *[f"__{n}" for n in measures])
+
+
+_WHOLE = ("byte", "short", "integer", "long")
+
+
+def with_trailing_count(
+    rows: DataFrame,
+    facts: DataFrame,
+    *,
+    keys: Sequence[str],
+    day: str,
+    who: Sequence[str],
+    days: int,
+    name: str,
+) -> DataFrame:
+    """``rows`` with how many distinct ``who`` the facts of their keys have in the last days.
+
+    One counts from a day of theirs on for ``days`` days, or until their next day, which
+    counts in its turn: each adds one and takes one away per day, however many days.
+    """
+    once = facts.select(*keys, day, *who).distinct()
+    following = F.lead(day).over(Window.partitionBy(*keys, *who).orderBy(day))
+    until = F.least(F.date_add(day, days), following)
+    steps = once.withColumn("__until", until).select(
+        *keys,
+        F.explode(
+            F.array(
+                F.struct(F.col(day).alias("day"), F.lit(1).alias("change")),
+                F.struct(F.col("__until").alias("day"), F.lit(-1).alias("change")),
+            )
+        ).alias("__step"),
+    )
+    told = steps.select(*keys, F.col("__step.day").alias(day), F.col("__step.change").alias("__n"))
+    both = rows.withColumn("__is_row", F.lit(True)).unionByName(told, allowMissingColumns=True)
+    so_far = (
+        Window.partitionBy(*keys)
+        .orderBy(F.unix_date(day))
+        .rangeBetween(Window.unboundedPreceding, 0)
+    )
+    count = F.coalesce(F.sum("__n").over(so_far), F.lit(0)).cast("bigint")
+    return both.withColumn(name, count).where("__is_row").drop("__is_row", "__n")
+
+
+def states_of_days(
+    rows: DataFrame, *, key: str, day: str, states: Sequence[str], births: DataFrame, zone: str
+) -> DataFrame:
+    """The versions that states at days' ends tell: key, states, valid_from, valid_to.
+
+    ``rows`` has one row per key and day. The first day's states are valid from the
+    key's ``valid_from`` in ``births``, one row per key; others from the beginning of
+    the first day that has them.
+    """
+    first = F.min(day).over(Window.partitionBy(key))
+    since = F.when(F.col(day) == first, F.col("__birth")).otherwise(begins(F.col(day), zone))
+    born = births.select(key, F.col("valid_from").alias("__birth"))
+    starting = rows.join(born, on=key, how="inner").select(key, *states, since.alias("valid_from"))
+    return joined_neighbours(starting, keys=(key,), values=states)
+
+
+def overlaid(left: DataFrame, right: DataFrame, *, key: str, values: Sequence[str]) -> DataFrame:
+    """Two histories of a key as one: key, ``values`` of either, valid_from, valid_to.
+
+    Each side's versions of a key follow one another without a gap, the last is open;
+    where only one side has a version there is none. Neighbours alike are one.
+    """
+    other = right.withColumnsRenamed({"valid_from": "__from", "valid_to": "__to"})
+    begins_before = F.col("valid_to").isNull() | (F.col("__from") < F.col("valid_to"))
+    ends_after = F.col("__to").isNull() | (F.col("__to") > F.col("valid_from"))
+    met = left.join(other, on=key, how="inner").where(begins_before & ends_after)
+    # Both skip NULL, which stands for no end.
+    cut = met.select(
+        key,
+        *values,
+        F.greatest("valid_from", "__from").alias("valid_from"),
+    )
+    return joined_neighbours(cut, keys=(key,), values=values)
+
+
+# -- what a change touches -------------------------------------------------------------------
+
+
+def days_of_changed_versions(
+    changes: DataFrame,
+    *,
+    versions: Sequence[str],
+    key: str,
+    values: Sequence[str],
+    day: str,
+    as_of: date,
+    zone: str,
+    following: int = 0,
+) -> DataFrame:
+    """Distinct key and day on which versions that came or went differ: key, ``day``.
+
+    ``changes`` are versions that came (``change`` = 1) or went (-1). Of one that only
+    ends otherwise than before, told by ``versions`` (the key of the history) and
+    valid_from, and alike in ``values``, the days from the earlier end on; of any other
+    all of its days. ``key`` is a column of either; a NULL touches nothing.
+    ``following`` more days are touched after each; none after ``as_of``.
+    """
+    one = Window.partitionBy(*versions, "valid_from")
+    told = F.struct(*dict.fromkeys((*values, key)))
+    is_only_end = (F.count(F.lit(1)).over(one) == 2) & (
+        F.min(told).over(one).eqNullSafe(F.max(told).over(one))
+    )
+    no_end = F.bool_or(F.col("valid_to").isNull()).over(one)
+    first_end, last_end = F.min("valid_to").over(one), F.max("valid_to").over(one)
+    since = F.when(is_only_end, first_end).otherwise(F.col("valid_from"))
+    own_end = F.when(is_only_end, F.when(~no_end, last_end)).otherwise(F.col("valid_to"))
+    bounded = changes.select(
+        key,
+        day_of(since, zone).alias("__first"),
+        F.least(F.date_add(day_of(own_end, zone), following), F.lit(as_of)).alias("__last"),
+    )
+    days = F.explode(F.sequence("__first", "__last", F.expr("INTERVAL 1 DAY")))
+    lasting = bounded.where(F.col(key).isNotNull() & (F.col("__first") <= F.col("__last")))
+    return lasting.select(key, days.alias(day)).distinct()
+
+
+def keys_of_other_states(
+    changes: DataFrame,
+    history: DataFrame,
+    *,
+    key: str,
+    day: str,
+    states: Sequence[str],
+    zone: str,
+) -> DataFrame:
+    """Distinct keys of which ``history`` does not tell at their days' ends what ``changes`` say.
+
+    ``changes`` are rows by key and day that came (``change`` = 1) or went (-1); of a day
+    that went and did not come again nothing is known.
+    """
+    came = changes.where("change = 1").select(
+        key, day, F.struct(*states).alias("__came"), last_instant(F.col(day), zone).alias("__end")
+    )
+    told = history.withColumn("__told", F.struct(*states))
+    known = as_of_join(came, told, on={key: key}, at="__end", take={"__told": "__told"})
+    gone = changes.where("change = -1").join(came.select(key, day), on=[key, day], how="left_anti")
+    differing = known.where(~F.col("__told").eqNullSafe(F.col("__came")))
+    return differing.select(key).union(gone.select(key)).distinct()
+
+
+def days_unlike_history(
+    rows: DataFrame,
+    history: DataFrame,
+    *,
+    key: str,
+    columns: Sequence[str],
+    zone: str,
+    day: str = "snapshot_date",
+) -> DataFrame:
+    """The rows by key and day of which ``columns`` are not as of the history at the day's end."""
+    told = history.withColumn("__told", F.struct(*columns))
+    ended = rows.withColumn("__end", last_instant(F.col(day), zone))
+    known = as_of_join(ended, told, on={key: key}, at="__end", take={"__told": "__told"})
+    return known.where(~F.struct(*columns).eqNullSafe(F.col("__told")))
+
+
+def new_days(
+    entities: DataFrame, *, key: str, day: str, as_of: date, as_of_before: date | None
+) -> DataFrame:
+    """Each key with the days from that of the last run on: key, ``day``; none if that was today.
+
+    The last run's day is among them: what had not ended then may have gone on within it.
+    """
+    if as_of_before is None or as_of_before >= as_of:
+        return entities.select(key, F.lit(as_of).alias(day)).where("false")
+    days = F.sequence(F.lit(as_of_before), F.lit(as_of), F.expr("INTERVAL 1 DAY"))
+    return entities.select(key).distinct().select(key, F.explode(days).alias(day))

@@ -1,0 +1,155 @@
+"""Monthly recurring revenue by exact integer arithmetic, each figure rounded half up once.
+
+Amounts are whole numbers of 10^-10 of a currency's unit (``units``), DECIMAL(38,0); what is
+shown is DECIMAL(38,10). All are SQL text. None is negative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from transforms.techniques.sql_text import cases, is_in
+
+WHOLE = "DECIMAL(38,0)"
+EXACT = "DECIMAL(38,10)"
+# Months in an interval, as a fraction: twelve months are 365 days and 52 weeks.
+FACTORS = {"day": (365, 12), "week": (52, 12), "month": (1, 1), "year": (1, 12)}
+# A month's amount of this much or more, in units, is none that a price can mean.
+_TOO_LARGE = "1" + "0" * 22
+
+
+def half_up(numerator: str, denominator: str) -> str:
+    """SQL: DECIMAL(38,0), the quotient of whole numbers rounded half up; NULL for NULL."""
+    # Each stands once in the text, or texts within texts would grow without end.
+    both = f"struct(CAST({numerator} AS {WHOLE}) AS n, CAST({denominator} AS {WHOLE}) AS d)"
+    up = "CASE WHEN q.n % q.d * 2 >= q.d THEN 1 ELSE 0 END"
+    floor = f"CAST((q.n - q.n % q.d) / q.d AS {WHOLE})"
+    return f"transform(array({both}), q -> CAST({floor} + {up} AS {WHOLE}))[0]"
+
+
+def exponent(currency: str, exponents: Mapping[str, int]) -> str:
+    """SQL: decimal places of the currency's minor unit, 2 where none are named."""
+    named = [
+        (is_in(currency, [c for c, places in exponents.items() if places == n]), str(n))
+        for n in sorted(set(exponents.values()))
+    ]
+    return cases(*named, otherwise="2")
+
+
+def _power_of_ten(places: str) -> str:
+    """SQL: DECIMAL, for 0 to 3 places."""
+    return f"CASE {places} WHEN 0 THEN 1BD WHEN 2 THEN 100BD ELSE 1000BD END"
+
+
+def _factor(interval: str, part: int) -> str:
+    named = [(f"{interval} = '{name}'", f"{pair[part]}BD") for name, pair in FACTORS.items()]
+    return cases(*named, otherwise="CAST(NULL AS DECIMAL(3,0))")
+
+
+def list_units(
+    quantity: str, unit_amount: str, places: str, interval: str, interval_count: str
+) -> str:
+    """SQL: units a month of so many at ``unit_amount`` (DECIMAL(24,12), in minor units).
+
+    NULL where there is no interval, and for more than a price can mean.
+    """
+    amount = f"CAST({unit_amount} * 1000000000000BD AS DECIMAL(24,0))"
+    per_interval = f"try_multiply(CAST({quantity} AS DECIMAL(19,0)), {amount})"
+    numerator = f"try_multiply(CAST({per_interval} AS {WHOLE}), {_factor(interval, 0)})"
+    denominator = (
+        f"{_power_of_ten(places)} * {_factor(interval, 1)} * 100BD "
+        f"* CAST({interval_count} AS DECIMAL(19,0))"
+    )
+    value = half_up(numerator, denominator)
+    return f"transform(array({value}), v -> CASE WHEN v < {_TOO_LARGE}BD THEN v END)[0]"
+
+
+def amount_units(amount_off: str, places: str, interval: str, interval_count: str) -> str:
+    """SQL: units a month of an amount in minor units taken off once an interval."""
+    numerator = f"CAST({amount_off} AS DECIMAL(19,0)) * {_factor(interval, 0)} * 10000000000BD"
+    denominator = (
+        f"{_power_of_ten(places)} * {_factor(interval, 1)} "
+        f"* CAST({interval_count} AS DECIMAL(19,0))"
+    )
+    return half_up(numerator, denominator)
+
+
+def percent_parts(percent_off: str) -> str:
+    """SQL: STRUCT<left, whole>: what is left of ``whole`` after a percentage (DECIMAL(9,6)).
+
+    In the smallest numbers of 10^2, 10^4, 10^6, 10^8, so that several multiply exactly.
+    """
+    left = f"CAST((100BD - {percent_off}) * 1000000BD AS DECIMAL(12,0))"
+
+    def parts(places: int) -> str:
+        whole, cut = 10 ** (2 + places), 10 ** (6 - places)
+        return (
+            f"named_struct('left', CAST({left} / {cut}BD AS DECIMAL(12,0)), "
+            f"'whole', CAST({whole}BD AS DECIMAL(12,0)))"
+        )
+
+    whens = [(f"{left} % {10 ** (6 - places)}BD = 0", parts(places)) for places in (0, 2, 4)]
+    return cases(*whens, otherwise=parts(6))
+
+
+def after_percents(units: str, percents: str) -> str:
+    """SQL: what is left of units after all of an array of `percent_parts`, rounded once."""
+
+    def product(part: str) -> str:
+        return (
+            f"aggregate({percents}, CAST(1 AS {WHOLE}), "
+            f"(acc, p) -> CAST(try_multiply(acc, p.{part}) AS {WHOLE}))"
+        )
+
+    exact = half_up(f"try_multiply({units}, {product('left')})", product("whole"))
+    one = half_up("acc * p.left", "p.whole")
+    # More percentages than 38 digits hold are rounded one by one.
+    by_one = f"aggregate({percents}, {units}, (acc, p) -> {one})"
+    return f"CASE WHEN size({percents}) > 0 THEN coalesce({exact}, {by_one}) ELSE {units} END"
+
+
+def after_amount(units: str, amount: str, total: str) -> str:
+    """SQL: what is left of units when an amount is taken off a total that they are part of.
+
+    No more than the total is taken off; each part bears its share.
+    """
+    total = f"({total})"
+    left = f"({total} - least({amount}, {total}))"
+    exact = half_up(f"try_multiply({units}, {left})", total)
+    close = f"CAST(CAST({units} AS DOUBLE) * (CAST({left} AS DOUBLE) / {total}) AS {WHOLE})"
+    share = f"coalesce({exact}, {close})"
+    return f"CASE WHEN {amount} > 0 AND {total} > 0 THEN {share} ELSE {units} END"
+
+
+def shown(units: str) -> str:
+    """SQL: DECIMAL(38,10) of units."""
+    return f"CAST(CAST({units} AS DECIMAL(27,0)) * 0.0000000001BD AS {EXACT})"
+
+
+def units_of(exact: str) -> str:
+    """SQL: units of a DECIMAL(38,10)."""
+    return f"CAST(CAST({exact} AS DECIMAL(27,10)) * 10000000000BD AS {WHOLE})"
+
+
+def rated_cents(exact: str, rate: str) -> str:
+    """SQL: money of an exact amount at a rate (DECIMAL(18,8)), half up to the cent.
+
+    0 without a rate, and for more than money holds.
+    """
+    rated = f"CAST({rate} * 100000000BD AS DECIMAL(18,0))"
+    cents = half_up(f"try_multiply({units_of(exact)}, {rated})", "10000000000000000BD")
+    return (
+        f"coalesce(try_cast(try_cast({cents} AS DECIMAL(20,0)) * 0.01BD AS DECIMAL(18,2)), "
+        "CAST(0 AS DECIMAL(18,2)))"
+    )
+
+
+def interval_of(interval: str, interval_count: str) -> str:
+    """SQL: INTERVAL of a billing interval, to be added to a TIMESTAMP."""
+    count = f"CAST(least({interval_count}, 1200) AS INT)"
+    return cases(
+        (f"{interval} = 'day'", f"make_interval(0, 0, 0, {count})"),
+        (f"{interval} = 'week'", f"make_interval(0, 0, {count})"),
+        (f"{interval} = 'year'", f"make_interval({count})"),
+        otherwise=f"make_interval(0, {count})",
+    )
