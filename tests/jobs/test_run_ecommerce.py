@@ -176,7 +176,8 @@ def test_an_audit_blocks_what_does_not_add_up(shop: Shop, step: Step) -> None:
     inputs = SimpleNamespace(
         frames=[
             lake.read(read.table) if read.table else lake.empty(step.output) for read in step.reads
-        ]
+        ],
+        given={},
     )
     # The last day of a pair's stock is what is held against its events.
     first = "snapshot_date" if column == "quantity_on_hand" else column
