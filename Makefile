@@ -3,6 +3,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+# Planning keeps one core busy: two processes share the tests, file by file.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: help install demo test proof bench check docs package clean
 .DEFAULT_GOAL := help
@@ -22,16 +24,19 @@ demo: install ## Make sample files, run the daily job over them, tell what was b
 	$(BIN)/varve demo
 
 test: install ## Run the tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 proof: install ## Run the slower proofs: convergence, kill, oracle, fuzz, cluster
-	$(BIN)/python -m pytest -m proof
+	$(PYTEST) -m proof
 
 bench: install ## Measure small lakes, builds against DuckDB, early and late days (two hours)
 	$(BIN)/python -m tests.bench.small
 	$(BIN)/python -m tests.bench.web
 	$(BIN)/python -m tests.bench.social
+	$(BIN)/python -m tests.bench.medspa
+	$(BIN)/python -m tests.bench.ecommerce
 	$(BIN)/python -m tests.bench.scd2
+	$(BIN)/python -m tests.bench.privacy
 
 check: install ## Lint, types, and whether the data dictionary is up to date
 	$(BIN)/ruff check .

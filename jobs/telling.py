@@ -19,6 +19,7 @@ from jobs.engine.step import Step
 from jobs.errors import UsageError
 from jobs.landing.formats import LandedFile
 from jobs.landing.passed_over import PassedOver
+from jobs.landing.policed import by_action
 from jobs.systems import STEPS
 from schemas.catalog import find_tables
 from schemas.contract import Table, description, qualified_name, table_name
@@ -87,10 +88,18 @@ class Teller:
         if grid.row_count:
             self.console.print(grid)
         for step in result.steps:
-            if step.error:
-                Console(stderr=True).print(
-                    f"varve: {step.error}", style="bold red", markup=False, highlight=False
+            if step.written.rows_repeated:
+                self.console.print(
+                    f"{qualified_name(step.step.output)}: {step.written.rows_repeated:,} records "
+                    "repeat another's id with other content and gave way to it (repeated)",
+                    style="yellow",
                 )
+        errors = [f"{system}: {error}" for system, error in result.refused.items()]
+        errors += [step.error for step in result.steps if step.error]
+        for error in errors:
+            Console(stderr=True, soft_wrap=True).print(
+                f"varve: {error}", style="bold red", markup=False, highlight=False
+            )
         self.console.print(_conclusion(result), markup=False)
 
     def _load(self, load: Any) -> None:
@@ -100,6 +109,9 @@ class Teller:
             self.console.print(f"  {file.name}: {file.fault}", style="yellow", markup=False)
         if load.drift:
             self.console.print(f"  drift: {', '.join(load.drift)}", style="yellow", markup=False)
+        if load.actions:
+            done = ", ".join(f"{count:,} {what}" for what, count in by_action(load.actions).items())
+            self.console.print(f"  privacy policy: {done}", markup=False)
 
     def _passed_over(self, passed: Sequence[PassedOver]) -> None:
         if passed:
@@ -207,7 +219,7 @@ class Teller:
 
 
 def step_of(table: type[Table]) -> Step | None:
-    """The step that writes the table; None for raw, quarantine and ops."""
+    """The step whose output the table is; None for raw, ops, and a staging step's quarantine."""
     for steps in STEPS.values():
         for step in steps:
             if step.output is table:

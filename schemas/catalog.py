@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from schemas import healthcare, ops, saas, social, web
+from schemas import ecommerce, healthcare, medspa, ops, saas, social, web
 from schemas.contract import Table, qualified_name, table_name
 
 SYSTEMS: dict[str, ModuleType] = {
     "web": web,
     "healthcare": healthcare,
     "social": social,
+    "medspa": medspa,
+    "ecommerce": ecommerce,
     "saas": saas,
 }
 ALL_TABLES: tuple[type[Table], ...] = (

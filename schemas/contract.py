@@ -25,6 +25,8 @@ DOUBLE = T.DoubleType()
 DATE = T.DateType()
 TIMESTAMP = T.TimestampType()
 MONEY = T.DecimalType(18, 2)
+# What one piece costs, which may be parts of a cent.
+PRICE = T.DecimalType(18, 4)
 STRINGS = T.ArrayType(T.StringType())
 
 
@@ -36,6 +38,7 @@ class Layer(StrEnum):
     STAGING = "staging"
     INTERMEDIATE = "intermediate"
     CORE = "core"
+    PUBLIC = "public"  # of core what may be granted alone: no contact, no name
     MART = "mart"
     QUARANTINE = "quarantine"
     OPS = "ops"
@@ -99,9 +102,11 @@ class Table:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = {k: v for k, v in vars(cls).items() if isinstance(v, Column)}
+        # A column called like a word of Python is written with an underscore after it.
+        own = {k.removesuffix("_"): v for k, v in vars(cls).items() if isinstance(v, Column)}
         cls.columns = {**cls.columns, **own}
-        unknown = {*cls.grain, *cls.partitioned_by, *cls.skipping} - set(cls.columns)
+        named = {*cls.grain, *cls.partitioned_by, *cls.skipping, *getattr(cls, "subject", ())}
+        unknown = named - set(cls.columns)
         if unknown:
             raise TypeError(f"{cls.__name__} names columns that it does not have: {unknown}")
 
@@ -151,12 +156,16 @@ def struct_type(table: type[Table]) -> T.StructType:
 class Source(Table):
     """A landing source: files below ``<landing>/<system>/<source>``, all text.
 
-    required  each entry is a group of column names of which a file must have at
-              least one: an id that was renamed is one group of two names
+    required    each entry is a group of column names of which a file must have at
+                least one: an id that was renamed is one group of two names
+    has_policy  conf/privacy.toml says what of a line may be stored, and nothing else is
+    subject     the columns that hold the id of the person whom a line is about
     """
 
     layer = Layer.LANDING
     required: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    has_policy: ClassVar[bool] = False
+    subject: ClassVar[tuple[str, ...]] = ()
 
 
 class RawTable(Table):
@@ -171,16 +180,20 @@ def raw_table(source: type[Source]) -> type[RawTable]:
     landed = {
         name: Column(STRING, c.meaning, privacy=c.privacy) for name, c in source.columns.items()
     }
+    raw_columns = {**RAW_COLUMNS, **(POLICY_COLUMNS if source.has_policy else {})}
     attributes: dict[str, Any] = {
         **landed,
-        **RAW_COLUMNS,
+        **raw_columns,
         "__doc__": f"One row per landed line of {source.system}/{table_name(source)}, as text.",
         "__module__": source.__module__,
         "system": source.system,
         "partitioned_by": ("load_id",),
         "source": source,
     }
-    return type(source.__name__, (RawTable,), attributes)
+    raw: type[RawTable] = type(source.__name__, (RawTable,), attributes)
+    # A landed column may be called like an attribute of the class.
+    raw.columns = {**landed, **raw_columns}
+    return raw
 
 
 RAW_COLUMNS = {
@@ -194,6 +207,14 @@ RAW_COLUMNS = {
     "landed_line": Column(BIGINT, "Row within the file from 0, where the format tells it."),
     "loaded_at": Column(TIMESTAMP, "When the file was loaded.", required=True),
     "load_id": Column(BIGINT, "Counts the loads of this table from 1.", required=True),
+}
+
+POLICY_COLUMNS = {
+    "policy_actions": Column(
+        STRING,
+        "What the privacy policy did to the line, without a value: name, action and rule with "
+        "blanks between, each such with a semicolon before the next; NULL if nothing.",
+    ),
 }
 
 

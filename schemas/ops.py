@@ -71,4 +71,24 @@ class Releases(Table):
     grain = ("release_id", "table_name")
 
 
-TABLES = (LandedFiles, Runs, Audits, Releases)
+class PrivacyAudit(Table):
+    """One row per load, name and rule: what a privacy policy did to the lines that landed."""
+
+    layer = Layer.OPS
+    run_id = Column(STRING, "The run.", required=True)
+    system_name = Column(STRING, "The system.", required=True)
+    source = Column(STRING, "The landing source.", required=True)
+    load_id = Column(BIGINT, "The load of the raw table.", required=True)
+    name = Column(
+        STRING,
+        "The column, or column.key of JSON, in snake_case; (line) for a whole line, (row) for a "
+        "row, (other) for a name that is none.",
+        required=True,
+    )
+    action = Column(STRING, "dropped, withheld, masked or refused.", required=True)
+    rule = Column(STRING, "Why: the rule, or the pattern that was found.", required=True)
+    count = Column(BIGINT, "Lines to which it was done.", required=True)
+    grain = ("system_name", "source", "load_id", "name", "action", "rule")
+
+
+TABLES = (LandedFiles, Runs, Audits, Releases, PrivacyAudit)

@@ -10,7 +10,14 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jobs.demo import sample_healthcare, sample_saas, sample_social, sample_web
+from jobs.demo import (
+    sample_ecommerce,
+    sample_healthcare,
+    sample_medspa,
+    sample_saas,
+    sample_social,
+    sample_web,
+)
 from jobs.engine.results import RunResult
 from jobs.engine.runner import Run
 from jobs.lake.lake import Lake
@@ -25,6 +32,8 @@ SAMPLES = {
     "web": (sample_web.write_landing, 300),
     "healthcare": (sample_healthcare.write_landing, 150),
     "social": (sample_social.write_landing, 200),
+    "medspa": (sample_medspa.write_landing, 120),
+    "ecommerce": (sample_ecommerce.write_landing, 120),
     "saas": (sample_saas.write_landing, 66),
 }
 COLUMNS = (
@@ -110,7 +119,7 @@ def contents(lake: Lake, system: str = "web") -> dict[str, list[Any]]:
             continue
         frame = lake.read(table)
         if table.layer is Layer.QUARANTINE:
-            frame = frame.select("record_id", "reasons", "due_date")
+            frame = frame.drop("landed_file", "landed_line", "record")
         found[qualified_name(table)] = sorted(map(str, frame.collect()))
     return found
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import time
 from collections import defaultdict
+from collections.abc import MutableMapping
 from datetime import date, timedelta
 from pathlib import Path
 
-from jobs.demo import sample_healthcare, sample_saas, sample_social, sample_web
+from jobs.demo import (
+    sample_ecommerce,
+    sample_healthcare,
+    sample_medspa,
+    sample_saas,
+    sample_social,
+    sample_web,
+)
 from jobs.demo.sample_web import SampleFile
 from jobs.engine.runner import Run
 from jobs.errors import UsageError
+from jobs.key import FILE_VARIABLE, VARIABLE
 from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
 from jobs.lease import Lease
@@ -28,6 +38,8 @@ SAMPLES = {
     "web": sample_web.write_landing,
     "healthcare": sample_healthcare.write_landing,
     "social": sample_social.write_landing,
+    "medspa": sample_medspa.write_landing,
+    "ecommerce": sample_ecommerce.write_landing,
     "saas": sample_saas.write_landing,
 }
 # A table of each system to begin with.
@@ -35,6 +47,8 @@ FIRST_LOOKS = {
     "web": "core/web/fct_sessions",
     "healthcare": "core/healthcare/fact_appointment",
     "social": "mart/social/growth_accounting",
+    "medspa": "mart/medspa/lead_funnel_daily",
+    "ecommerce": "mart/ecommerce/daily_sales_by_category",
     "saas": "mart/saas/mrr_waterfall_monthly",
 }
 
@@ -49,6 +63,24 @@ def prepare_folder(folder: Path) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).touch()
+
+
+def provide_key(folder: Path, environment: MutableMapping[str, str], teller: Teller) -> None:
+    """A key for ids' hashes where the environment gives none: made by chance, in a file.
+
+    It lies beside the lake and the landing, and its owner alone may read it.
+    """
+    if environment.get(VARIABLE) or environment.get(FILE_VARIABLE):
+        return
+    file = folder / "hmac.key"
+    file.touch(mode=0o600)
+    file.write_text(secrets.token_hex(32), encoding="utf-8")
+    environment[FILE_VARIABLE] = str(file.resolve())
+    teller.console.print(
+        f"made a key for the demo's keyed hashes: {file}. To run its lake on, set\n"
+        f"{FILE_VARIABLE} to it. With another key its ids would have other hashes.\n",
+        markup=False,
+    )
 
 
 def run_demo(

@@ -48,11 +48,12 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 class SourceFiles:
     """How a source's files look and are spoiled.
 
-    columns     in the order of a CSV file's header
+    columns     in the order of a CSV file's header; ``header`` has them as that spells them,
+                where it does otherwise
     key         the source's own id; ``no_key`` is what stands in its place where it is missing
     time        the instant by which rows are judged to lie in the future, if there is one
     in_json     every other day's file is JSON lines, gzipped
-    late_share  of the rows, in [0, 1]
+    late_share  of the rows, in [0, 1]; spoiled_share likewise
     spoilings   further kinds of dirt: each gives the columns that it changes
     namings     how the columns are called, day by day in turn; without any, as in ``columns``
     """
@@ -64,6 +65,7 @@ class SourceFiles:
     late_share: float = 0.0
     no_key: str = ""
     spoilings: Mapping[str, Callable[[Random], Row]] = field(default_factory=dict)
+    spoiled_share: float = SPOILED_SHARE
     namings: tuple[Naming, ...] = ()
 
     def of_day(self, day: date) -> SourceFiles:
@@ -134,7 +136,7 @@ def _write(
     for row in rows:
         line = _line(files, row, as_json)
         lines.append(line)
-        if dirty and random.random() < SPOILED_SHARE:
+        if dirty and random.random() < files.spoiled_share:
             kinds = _spoiled(files, row, line, as_json, random)
             kind = random.choice(sorted(kinds))
             lines.append(kinds[kind])

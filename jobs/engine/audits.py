@@ -7,29 +7,30 @@ exists, sums agree. They are asked in one query.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.engine.step import Own, Step, bind
+from jobs.engine.step import Given, Own, Step, bind
 from jobs.engine.touched import Inputs
 from jobs.errors import AuditBlocked
 from jobs.lake.regions import Rows
-from schemas.contract import qualified_name, table_name
+from schemas.contract import Layer, Privacy, Table, qualified_name, table_name
 
 Findings = dict[str, int]
-GRAIN = "grain_is_unique"
+GRAIN, MARKED = "grain_is_unique", "no_marked_column"
+# What may be granted to people who may not see who the others are.
+OPEN_LAYERS = (Layer.PUBLIC, Layer.MART, Layer.OPS)
 
 
 def audit(step: Step, result: Rows, inputs: Inputs, findings: Findings) -> None:
     """Count what fails each audit into ``findings``; raise AuditBlocked if anything does."""
-    named = [*_dangling(step, result.frame, inputs)]
-    named += [
-        (a.name, a.failures(result.frame, *inputs.frames, **bind(a.failures, inputs.given)))
-        for a in step.audits
-    ]
+    if step.output.layer in OPEN_LAYERS:
+        findings[MARKED] = len(marked_columns(step.output))
+    named = named_failures(step, result.frame, inputs.frames, inputs.given)
     if result.arrow is None:
         repeated = result.frame.groupBy(*step.output.grain).count().where("count > 1")
         named.insert(0, (GRAIN, repeated))
@@ -54,11 +55,30 @@ def audit(step: Step, result: Rows, inputs: Inputs, findings: Findings) -> None:
         )
 
 
-def _dangling(step: Step, result: DataFrame, inputs: Inputs) -> list[tuple[str, DataFrame]]:
+def named_failures(
+    step: Step, result: DataFrame, frames: Sequence[DataFrame], given: Given
+) -> list[tuple[str, DataFrame]]:
+    """Each audit of references and of the step's own, with the rows or groups that fail it.
+
+    ``frames`` are those of the step's reads, ``given`` the settings by name.
+    """
+    own = [(a.name, a.failures(result, *frames, **bind(a.failures, given))) for a in step.audits]
+    return [*_dangling(step, result, frames), *own]
+
+
+def marked_columns(table: type[Table]) -> list[str]:
+    """The columns that give away a person; a pseudonym does not."""
+    columns = table.columns.items()
+    return [n for n, c in columns if c.privacy not in (None, Privacy.PSEUDONYM)]
+
+
+def _dangling(
+    step: Step, result: DataFrame, inputs: Sequence[DataFrame]
+) -> list[tuple[str, DataFrame]]:
     """References into the step's own inputs that point at nothing."""
     frames = {
         table_name(read.table): frame
-        for read, frame in zip(step.reads, inputs.frames, strict=True)
+        for read, frame in zip(step.reads, inputs, strict=True)
         if not isinstance(read, Own)
     }
     found = []

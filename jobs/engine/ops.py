@@ -11,6 +11,7 @@ from typing import Any
 from jobs.engine.results import RunResult
 from jobs.lake.commits import Progress
 from jobs.lake.lake import Lake
+from jobs.landing.policed import by_action
 from jobs.storage import FILE_ERRORS
 from schemas.catalog import ALL_TABLES, SYSTEMS
 from schemas.contract import Layer, qualified_name, table_name
@@ -69,6 +70,7 @@ def _release(lake: Lake, result: RunResult, progress: Progress) -> None:
     newest = newest_release(lake)
     ended_well = set(result.systems) - {s.step.output.system for s in result.steps if s.error}
     ended_well -= {s.step.output.system for s in result.steps if s.outcome == "not_run"}
+    ended_well -= set(result.refused)
     released = {
         row["table_name"]: (row["version"], row["as_of"])
         for row in newest
@@ -159,6 +161,7 @@ def results_json(result: RunResult) -> str:
             "exit_code": result.exit_code,
             "release_id": result.release_id,
             "notices": result.notices,
+            "refused": {system: str(error) for system, error in result.refused.items()},
             "policy": result.policy,
             "landing": [
                 {
@@ -167,6 +170,7 @@ def results_json(result: RunResult) -> str:
                     "rows": load.rows,
                     "faulty_files": {f.name: f.fault for f in load.faulty},
                     "drift": list(load.drift),
+                    "privacy": by_action(load.actions),
                 }
                 for load in result.loads
             ],
@@ -183,6 +187,7 @@ def results_json(result: RunResult) -> str:
                     "rows_copied": s.written.rows_copied,
                     "rows_quarantined": s.written.rows_quarantined,
                     "rows_recovered": s.written.rows_recovered,
+                    "repeated": s.written.rows_repeated,
                     "audits": s.audits,
                     "seconds": round(s.seconds, 3),
                     "error": s.error,

@@ -235,8 +235,13 @@ def _needs_rows(step: Step, table: type[Table]) -> bool:
 
 
 def fingerprint(step: Step, settings: Given) -> str:
-    """A short hash of the settings that a step's functions take, and of their code."""
+    """A short hash of the settings that a step's functions take, and of their code.
+
+    Of a key it holds the id alone.
+    """
     used = {n: settings[n] for n in sorted(step.settings - set(GIVEN_BY_THE_RUN))}
+    if "keyed_hash" in step.settings:
+        used["key_id"] = settings["key_id"]
     functions = [step.transform, *([step.also.touched] if step.also else [])]
     functions += [step.write.keep] if isinstance(step.write, Stage) else []
     code = sorted({code_of(function.__module__) for function in functions})

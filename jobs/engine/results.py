@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.engine.audits import Findings
 from jobs.engine.step import Step
-from jobs.errors import AuditBlocked, StepFailed
+from jobs.errors import AuditBlocked, StepFailed, VarveError
 from jobs.lake.regions import Written
 from jobs.landing.ledger import Load
 from jobs.landing.passed_over import PassedOver
@@ -31,7 +31,10 @@ class StepResult:
 
 @dataclass
 class RunResult:
-    """What a run did, and under which policy (as `remembered` has it)."""
+    """What a run did, and under which policy (as `remembered` has it).
+
+    ``refused`` says of a system why nothing of it was done.
+    """
 
     run_id: str
     started_at: datetime
@@ -45,9 +48,12 @@ class RunResult:
     seconds: float = 0.0
     notices: list[str] = field(default_factory=list)
     policy: dict[str, Any] = field(default_factory=dict)
+    refused: dict[str, VarveError] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
+        for error in self.refused.values():
+            return error.exit_code
         outcomes = {step.outcome for step in self.steps}
         if "failed" in outcomes:
             return StepFailed.exit_code

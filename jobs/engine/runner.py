@@ -25,15 +25,18 @@ from jobs.errors import (
     ConstraintBroken,
     StepFailed,
     UsageError,
+    VarveError,
 )
 from jobs.lake.commits import Progress
 from jobs.lake.lake import Lake
 from jobs.lake.regions import OfDays, Rows, Written
 from jobs.landing.ledger import Landing
+from jobs.privacy import has_landed, load_privacy, open_policy, stored_key_id
 from jobs.session import suit_to
 from jobs.settings import Policy, remembered, system_settings
 from schemas.catalog import SYSTEMS, find_tables
-from schemas.contract import Layer, Table, qualified_name
+from schemas.contract import Layer, Source, Table, qualified_name
+from transforms.techniques.line_policy import LinePolicy
 
 Steps = Mapping[str, Sequence[Step]]
 
@@ -136,6 +139,7 @@ class Run:
         )
         self._settings: dict[str, dict[str, Any]] = {}
         self._planners: dict[str, Planner] = {}
+        self._policies: dict[type[Source], LinePolicy] = {}
 
     # -- the whole -----------------------------------------------------------------
 
@@ -145,9 +149,11 @@ class Run:
         self.look()
         suit_to(self.lake.spark, landing.size_bytes(self.result.systems))
         self.result.passed_over = landing.passed_over(self.result.systems)
-        for system in self.result.systems:
+        self._open_policies(landing)
+        chosen = [system for system in self.result.systems if system not in self.result.refused]
+        for system in chosen:
             self._land(landing, system)
-        for system in self.result.systems:
+        for system in chosen:
             self.run_steps(system)
         self.result.seconds = time.monotonic() - started
         ops.record(self.lake, self.result)
@@ -170,6 +176,7 @@ class Run:
             as_of = self._settled_as_of(system)
             self.result.as_of_by_system[system] = as_of
             self._settings[system] = system_settings(self.policy, system, as_of)
+            self._settings[system]["key_id"] = stored_key_id(self.lake, system)
             module = SYSTEMS[system]
             for raw in module.RAW_TABLES if mends else ():
                 self.lake.widen(raw)
@@ -233,13 +240,34 @@ class Run:
         )
         return last
 
+    def _open_policies(self, landing: Landing) -> None:
+        """Read the policy and the key of each system that declares one and has landed.
+
+        One whose key or policy is not as it must be is refused; the others run on.
+        """
+        privacy = load_privacy(self.result.systems)
+        for system, policy in privacy.items():
+            if not has_landed(self.lake, landing, system):
+                continue
+            try:
+                key = open_policy(self.lake, landing.root, system, policy.version)
+            except VarveError as error:
+                self.result.refused[system] = error
+                continue
+            day = self.result.as_of_by_system[system]
+            self._settings[system] = system_settings(self.policy, system, day, key)
+            self._policies.update(
+                {source: LinePolicy(rules, key) for source, rules in policy.rules.items()}
+            )
+
     def _land(self, landing: Landing, system: str) -> None:
         module = SYSTEMS[system]
         pairs = [(raw.source, raw) for raw in module.RAW_TABLES]
         landing.mend(pairs)
         for source, raw in pairs:
             self.report(f"landing {system}")
-            loads = landing.load(source, raw, self.result.run_id, self.result.started_at)
+            run_id, now = self.result.run_id, self.result.started_at
+            loads = landing.load(source, raw, run_id, now, self._policies.get(source))
             self.result.loads.extend(loads)
 
     # -- the steps -----------------------------------------------------------------

@@ -23,12 +23,11 @@ from jobs.lake.commits import Progress
 from jobs.lake.form import nullable
 from jobs.lake.lake import Lake
 from jobs.lake.predicates import days_predicate
-from jobs.lake.regions import Everything, OfDays, OfKeys, Rows, Written
+from jobs.lake.regions import Everything, OfDays, OfKeys, Rows, Written, row_hash
 from schemas.contract import Table, struct_type
 
-IN_FUTURE = "in_future"
-# Which load brought a row, and when, is no part of what landed.
-_NOT_LANDED = ("loaded_at", "load_id", "landed_line")
+# Which load brought a row, when, and what was left out of it is no part of what landed.
+_NOT_LANDED = ("loaded_at", "load_id", "landed_line", "policy_actions")
 
 
 def run_staging(
@@ -128,15 +127,21 @@ def _keep(
     if is_anew:
         kept = how.keep(good).select(*table.columns)
         if lake.is_large(incoming):
-            return lake.replace(table, Rows(kept), progress, incoming)
+            written = lake.replace(table, Rows(kept), progress, incoming)
+            return replace(written, rows_repeated=None)
         rows = lake.hold(kept, near=table, conform=True, incoming=incoming)
+        repeated = _repeated(table, judged, rows)
         if lake.version(table) is None:
-            return lake.replace(table, rows, progress, incoming)
-        return lake.update(table, rows, Everything(), progress)
+            written = lake.replace(table, rows, progress, incoming)
+        else:
+            written = lake.update(table, rows, Everything(), progress)
+        return replace(written, rows_repeated=repeated)
     stored = lake.read(table)
     if not table.partitioned_by:
         rows = lake.hold(how.keep(stored.unionByName(good)), near=table, conform=True)
-        return lake.update(table, rows, Everything(), progress)
+        repeated = _repeated(table, judged, rows)
+        written = lake.update(table, rows, Everything(), progress)
+        return replace(written, rows_repeated=repeated)
     [day] = table.partitioned_by
     days = _days(judged, day)
     if not days:
@@ -144,7 +149,25 @@ def _keep(
         return Written()
     known = stored.where(days_predicate(day, days))
     rows = lake.hold(how.keep(known.unionByName(good)), near=table, conform=True)
-    return lake.update(table, rows, OfDays(day, days), progress)
+    repeated = _repeated(table, judged, rows)
+    written = lake.update(table, rows, OfDays(day, days), progress)
+    return replace(written, rows_repeated=repeated)
+
+
+def _repeated(table: type[Table], judged: Rows, kept: Rows) -> int:
+    """How many good records of other content than the one kept of their grain gave way to it.
+
+    The one kept, delivered again, is none. Where the grain is the record, there can be none.
+    """
+    if table.grain == ("record_id",) or (kept.arrow is not None and not kept.arrow.num_rows):
+        return 0
+    on = [*table.grain, "row_hash"]
+    values = [name for name in table.columns if name not in table.grain]
+    good = judged.frame.where(F.size("broken") == 0).select(
+        *table.grain, row_hash(values).alias("row_hash")
+    )
+    stays = kept.frame.select(*table.grain, row_hash(values).alias("row_hash"))
+    return good.distinct().join(stays, on=on, how="left_anti").count()
 
 
 def _take_out(lake: Lake, how: Stage, judged: DataFrame, due: DataFrame, progress: Progress) -> int:
@@ -170,20 +193,24 @@ def _judged(
     is_future, due_date = F.lit(False), F.lit(None).cast("date")
     if how.instant:
         zone, at = settings["reporting_time_zone"], F.col(how.instant)
-        # More than a day after the end of as_of: past the midnight two days on.
+        # More than the days of grace after the end of as_of: past the midnight that ends them.
         # In SQL, whose days go on after 9999-12-31, where Python's end.
-        last = F.date_add(F.lit(settings["as_of"]), 2).cast("timestamp")
-        is_future = F.coalesce(at > F.to_utc_timestamp(last, zone), F.lit(False))
-        # An instant on midnight itself is still within the day that ends there. East of UTC
-        # the last instant's day is 10000-01-01, and the day before one that Python can hold.
-        just_before = at - F.expr("INTERVAL 1 MICROSECOND")
-        due_date = F.date_sub(F.to_date(F.from_utc_timestamp(just_before, zone)), 1)
+        last = F.date_add(F.lit(settings["as_of"]), 1 + how.grace_days).cast("timestamp")
+        end = F.to_utc_timestamp(last, zone)
+        if how.grace_days:
+            # An instant on midnight itself is still within the day that ends there. East of UTC
+            # the last instant's day is 10000-01-01, and the day before one that Python can hold.
+            beyond, at = at > end, at - F.expr("INTERVAL 1 MICROSECOND")
+        else:
+            beyond = at >= end
+        is_future = F.coalesce(beyond, F.lit(False))
+        due_date = F.date_sub(F.to_date(F.from_utc_timestamp(at, zone)), how.grace_days)
     # Only of a row that is sound otherwise: of another, what it is would change with as_of.
     only_future = is_future & (F.size("broken") == 0)
     return rows.withColumns(
         {
             "due_date": F.when(only_future, due_date),
-            "broken": F.when(only_future, F.array(F.lit(IN_FUTURE))).otherwise(F.col("broken")),
+            "broken": F.when(only_future, F.array(F.lit(how.in_future))).otherwise(F.col("broken")),
         }
     ).withColumns(
         {

@@ -37,8 +37,16 @@ Relation = Callable[[date, Given], Iterable[date]]
 
 # Known to the run, not to the settings file: as_of; where a change is followed, the earliest
 # day that changed, the touched keys and the touched days (None where a table is made anew);
-# for `also`, the as_of that the output was last made for.
-GIVEN_BY_THE_RUN = ("as_of", "as_of_before", "first_touched_day", "touched", "touched_days")
+# for `also`, the as_of that the output was last made for; in a system with a privacy policy
+# the function that hashes a column with the run's key.
+GIVEN_BY_THE_RUN = (
+    "as_of",
+    "as_of_before",
+    "first_touched_day",
+    "touched",
+    "touched_days",
+    "keyed_hash",
+)
 
 
 @dataclass(frozen=True)
@@ -81,9 +89,14 @@ def days(table: type[Table], day: str = "", back: int | Callable[[Given], int] =
     )
 
 
-def days_of_months(table: type[Table], back: int | Callable[[Given], int] = 0) -> Part:
-    """An output month needs the input's days from ``back`` days before its first to its last."""
-    daily = days(table, back=back)
+def days_of_months(
+    table: type[Table], back: int | Callable[[Given], int] = 0, *, day: str = ""
+) -> Part:
+    """An output month needs the input's days from ``back`` days before its first to its last.
+
+    ``day`` is the input's day column, by default the one it is partitioned by.
+    """
+    daily = days(table, day, back=back)
     assert daily.touches is not None
     touches = daily.touches
 
@@ -227,11 +240,15 @@ class Stage:
 
     ``keep`` leaves one row per grain. Rows that lie in the future by ``instant`` wait
     in quarantine until they are due. Without ``instant``, rows have no time of their own.
+    ``in_future`` is the reason that they wait for, and ``grace_days`` how many days after
+    the end of as_of are not called the future.
     """
 
     keep: Transform
     quarantine: type[Table]
     instant: str | None = None
+    in_future: str = "in_future"
+    grace_days: int = 1
 
 
 @dataclass(frozen=True)

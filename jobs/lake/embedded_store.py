@@ -10,7 +10,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -80,9 +80,9 @@ class EmbeddedStore:
 
     # -- writing -----------------------------------------------------------------------
 
-    def create(self, table: type[Table], path: str, mark: str) -> None:
-        """Create the table with its comments, constraints and properties."""
-        self._commit(path, 0, "CREATE TABLE", mark, _form_actions(table, str(uuid.uuid4())))
+    def create(self, table: type[Table], path: str, mark: str, own: Mapping[str, str]) -> None:
+        """Create the table with its comments, constraints and properties, and its ``own``."""
+        self._commit(path, 0, "CREATE TABLE", mark, _form_actions(table, str(uuid.uuid4()), own))
 
     def create_anew(self, table: type[Table], path: str, mark: str) -> None:
         """Empty the table and give it its contract's form."""
@@ -371,7 +371,9 @@ def _array(values: Sequence[Any], rows: pa.Table, table: type[Table]) -> pa.Arra
     return pa.array(list(values), rows.schema.field(table.partitioned_by[0]).type)
 
 
-def _form_actions(table: type[Table], table_id: str) -> list[dict[str, Any]]:
+def _form_actions(
+    table: type[Table], table_id: str, own: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """The ``protocol`` and ``metaData`` actions that a contract asks for."""
     wanted = form.wanted_form(table)
     metadata = {
@@ -380,7 +382,7 @@ def _form_actions(table: type[Table], table_id: str) -> list[dict[str, Any]]:
         "format": {"provider": "parquet", "options": {}},
         "schemaString": form.schema_json(table),
         "partitionColumns": list(wanted.partitions),
-        "configuration": wanted.properties,
+        "configuration": {**wanted.properties, **(own or {})},
         "createdTime": int(time.time() * 1000),
     }
     versions = {

@@ -25,8 +25,13 @@ LAKE_VERSION = 1
 # Readers of version 1 are all there are; CHECK needs a writer of version 3.
 MIN_READER_VERSION = 1
 CONSTRAINT = "delta.constraints."
-# What a commit or an engine adds of its own accord.
-_NOT_OURS = ("varve.unchangedSince", "delta.minReaderVersion", "delta.minWriterVersion")
+# Of a raw table under a privacy policy: whose key it is hashed with, and which policy's it is.
+KEY_ID, POLICY_VERSION = "varve.keyId", "varve.policyVersion"
+# What a commit, an engine or a run adds of its own accord.
+_NOT_OURS = (
+    *("varve.unchangedSince", "delta.minReaderVersion", "delta.minWriterVersion"),
+    *(KEY_ID, POLICY_VERSION),
+)
 
 
 @dataclass(frozen=True)

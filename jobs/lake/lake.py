@@ -7,7 +7,8 @@ What changed between two versions is read from the Delta log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import Any
@@ -54,6 +55,8 @@ class Lake:
         self._embedded_bytes = embedded_max_mib * MIB
         self._spark_store = SparkStore(spark)
         self._embedded_store = EmbeddedStore(spark, self.log)
+        # Properties that the raw tables of a system get beside their contracts', by system.
+        self.raw_properties: dict[str, dict[str, str]] = {}
         # Called before each commit; a holder that has lost the lake stops there.
         self.before_commit: Callable[[], None] = lambda: None
 
@@ -70,6 +73,13 @@ class Lake:
     def commit(self, table: type[Table], version: int) -> Commit | None:
         """One commit of the log, or None where the log no longer has it."""
         return self.log.commit(self.path(table), version)
+
+    def properties(self, table: type[Table]) -> Mapping[str, Any]:
+        """The Delta properties of a stored table; none where there is no table."""
+        if self.version(table) is None:
+            return {}
+        path = self.path(table)
+        return (self.log.metadata(path) or self._spark_store.metadata(path))["configuration"]
 
     def progress(self, table: type[Table]) -> Progress | None:
         """See `Log.progress`."""
@@ -192,6 +202,17 @@ class Lake:
             version -= 1
         return []
 
+    def value_counts(
+        self, table: type[Table], column: str, files: Sequence[DataFile]
+    ) -> dict[Any, int]:
+        """How many rows of some of the table's files have each value of a column; NULL counts."""
+        store, path = self._store(table), self.path(table)
+        if isinstance(store, EmbeddedStore):
+            arrow = store.arrow_of(table, path, files)
+            return dict(Counter(arrow[column].to_pylist()))
+        rows = store.rows_of(table, path, files).groupBy(column).count().collect()
+        return {row[0]: row[1] for row in rows}
+
     def least(self, table: type[Table], column: str) -> Any:
         """The least value of a column; None where there is none."""
         version = self.version(table)
@@ -209,7 +230,8 @@ class Lake:
         if self.version(table) is None:
             self.before_commit()
             store = self._store(table, incoming)
-            store.create(table, self.path(table), self._mark(table, Progress()))
+            own = self.raw_properties.get(table.system, {}) if table.layer is Layer.RAW else {}
+            store.create(table, self.path(table), self._mark(table, Progress()), own)
 
     def replace(
         self, table: type[Table], rows: Rows, progress: Progress, incoming: int | None = 0

@@ -59,13 +59,18 @@ Region = Everything | OfDays | OfKeys
 
 @dataclass(frozen=True)
 class Written:
-    """What a write did. ``version`` is None when nothing differed and nothing was written."""
+    """What a write did. ``version`` is None when nothing differed and nothing was written.
+
+    ``rows_repeated`` counts records that gave way to another of their grain, which
+    staging tells; None where there were too many to be held and none were compared.
+    """
 
     version: int | None = None
     rows_out: int = 0
     rows_copied: int = 0
     rows_quarantined: int = 0
     rows_recovered: int = 0
+    rows_repeated: int | None = 0
 
 
 def rows_in(region: OfKeys, stored: DataFrame) -> DataFrame:
@@ -86,6 +91,9 @@ def rows_in(region: OfKeys, stored: DataFrame) -> DataFrame:
 
 def row_hash(columns: Sequence[str]) -> Any:
     """A 64-bit hash of a row's columns, NULL-aware, to tell whether the row changed."""
+    if not columns:
+        # A table of keys alone: its rows come and go, and do not change.
+        return F.lit(0).cast("bigint")
     marked = [F.coalesce(F.col(c).cast("string"), F.lit("\0")) for c in columns]
     return F.xxhash64(*marked, *[F.col(c).isNull() for c in columns])
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from delta.tables import DeltaTable, DeltaTableBuilder
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -56,7 +57,7 @@ class SparkStore:
         # checkpoint with frames that it was made of.
         return Rows(frame.toDF(*frame.columns).localCheckpoint(eager=True))
 
-    def metadata(self, path: str) -> dict[str, object]:
+    def metadata(self, path: str) -> dict[str, Any]:
         """What a log's ``metaData`` says, of a log whose text no longer has it."""
         table = DeltaTable.forPath(self.spark, path)
         [row] = table.detail().select("properties", "partitionColumns", "description").collect()
@@ -69,10 +70,13 @@ class SparkStore:
 
     # -- writing -----------------------------------------------------------------------
 
-    def create(self, table: type[Table], path: str, mark: str) -> None:
-        """Create the table with its comments, constraints and properties."""
+    def create(self, table: type[Table], path: str, mark: str, own: Mapping[str, str]) -> None:
+        """Create the table with its comments, constraints and properties, and its ``own``."""
+        builder = DeltaTable.createIfNotExists(self.spark)
+        for key, value in own.items():
+            builder = builder.property(key, value)
         with self._marked(mark):
-            self._build(table, path, DeltaTable.createIfNotExists(self.spark))
+            self._build(table, path, builder)
 
     def create_anew(self, table: type[Table], path: str, mark: str) -> None:
         """Empty the table and give it its contract's form."""

@@ -20,7 +20,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from jobs.errors import SPARK_ERRORS
-from jobs.landing.column_names import columns_served
+from jobs.landing.column_names import columns_served, may_be_read
+from jobs.landing.unlisted import names_with_values
 from jobs.storage import FILE_ERRORS, PACKED, Storage, escaped, local_path
 from schemas.contract import Source
 
@@ -216,6 +217,8 @@ def read(
 
     Columns: the source's, as text; unknown_columns, missing_columns,
     malformed_reason, malformed_text, landed_file (below ``root``), landed_line.
+    Of a source with a policy unknown_columns names those in which a line has a value,
+    and none of this may be stored before the policy has been applied to it.
     """
     groups: dict[tuple[str, tuple[str, ...], str], list[LandedFile]] = defaultdict(list)
     for file in files:
@@ -229,8 +232,11 @@ def read(
     frames = []
     for (kind, columns, _), members in groups.items():
         for lot in _lots(members):
-            frame, values = readers[kind](spark, columns, [f.path for f in lot])
-            frames.append(_shaped(source, root, columns, frame, values))
+            readable = columns
+            if kind == "parquet":
+                readable = tuple(name for name in columns if may_be_read(source, name))
+            frame, values = readers[kind](spark, readable, [f.path for f in lot])
+            frames.append(_shaped(source, root, columns, frame, values, kind))
     faults = [(file.name, file.fault) for file in files if file.fault]
     if faults:
         frames.append(_faults(spark, source, faults))
@@ -292,6 +298,10 @@ def _read_json(spark: SparkSession, columns: tuple[str, ...], paths: list[str]) 
 def _read_parquet(spark: SparkSession, columns: tuple[str, ...], paths: list[str]) -> _Parsed:
     reader, urls = _reader(spark, paths)
     frame = reader.parquet(*urls)
+    if len(columns) < len(frame.columns):
+        # Every column of a file stands in the plans on it, whether or not it is used.
+        chosen = [field for field in frame.schema.fields if field.name in columns]
+        frame = reader.schema(T.StructType(chosen)).parquet(*urls)
     # A landed column may be called so, too.
     place = frame.metadataColumn("_metadata")
     kinds = {f.name: f.dataType for f in frame.schema.fields}
@@ -323,13 +333,16 @@ def _shaped(
     columns: Sequence[str],
     frame: DataFrame,
     values: dict[str, Column],
+    kind: str,
 ) -> DataFrame:
     absent = F.lit(None).cast("string")
     served = columns_served(source, columns)
     missing = ",".join(name for name in source.columns if name not in served) or None
     others = sorted(set(columns).difference(*served.values()))
     unknown = absent
-    if others:
+    if others and source.has_policy:
+        unknown = names_with_values(others, values, kind, F.col(_FIELDS))
+    elif others:
         held = F.to_json(F.struct(*[values[name].alias(name) for name in others]))
         unknown = F.nullif(held, F.lit("{}"))
     return frame.select(

@@ -8,7 +8,7 @@ and the note, the next run makes the note.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import functions as F
@@ -18,13 +18,22 @@ from jobs.lake.commits import Progress
 from jobs.lake.lake import Lake
 from jobs.lake.regions import Rows, Written
 from jobs.landing import formats
-from jobs.landing.column_names import columns_served
+from jobs.landing.column_names import columns_served, name_to_tell
 from jobs.landing.formats import LandedFile
 from jobs.landing.passed_over import PassedOver, folders_passed_over, why_passed_over
+from jobs.landing.policed import (
+    IN_THIS_PROCESS_BYTES,
+    applied,
+    applied_here,
+    audit_load,
+    is_audited,
+)
 from jobs.storage import PACKED, File
 from schemas.catalog import SYSTEMS
 from schemas.contract import Source, Table, table_name
 from schemas.ops import LandedFiles
+from transforms.techniques.allow_list import Action
+from transforms.techniques.line_policy import LinePolicy
 
 # Bounds the list of files that one commit has to name.
 FILES_PER_LOAD = 5_000
@@ -36,7 +45,10 @@ _Note = tuple[str, str, str, int, int, int]
 
 @dataclass(frozen=True)
 class Load:
-    """What one raw commit took in."""
+    """What one raw commit took in; ``actions``: what a privacy policy did, and to how many lines.
+
+    ``actions`` is empty without a policy.
+    """
 
     source: type[Source]
     raw: type[Table]
@@ -44,6 +56,7 @@ class Load:
     rows: int
     files: tuple[LandedFile, ...]
     drift: tuple[str, ...]
+    actions: dict[Action, int] = field(default_factory=dict)
 
     @property
     def faulty(self) -> tuple[LandedFile, ...]:
@@ -126,20 +139,35 @@ class Landing:
         for source, raw in pairs:
             progress = self.lake.progress(raw)
             known = self._loaded.get((source.system, table_name(source)), {})
-            for name, size, modified, load_id in progress.files if progress else []:
-                if (name, size, modified) not in known:
-                    notes.append(_note(source, name, size, modified, load_id))
+            own = [
+                _note(source, name, size, modified, load_id)
+                for name, size, modified, load_id in (progress.files if progress else [])
+                if (name, size, modified) not in known
+            ]
+            load_id = own[0][-1] if own else 0
+            if own and source.has_policy and not is_audited(self.lake, source, load_id):
+                audit_load(self.lake, source, raw, load_id, progress.run_id if progress else "")
+            notes += own
         self.note(notes, run_id="mended")
 
     def load(
-        self, source: type[Source], raw: type[Table], run_id: str, now: datetime
+        self,
+        source: type[Source],
+        raw: type[Table],
+        run_id: str,
+        now: datetime,
+        policy: LinePolicy | None = None,
     ) -> list[Load]:
-        """Append the waiting files of a source to its raw table, and note them."""
+        """Append the waiting files of a source to its raw table, and note them.
+
+        ``policy`` says what of a line is stored, if the source declares one.
+        """
         waiting = self.waiting(source)
+        assert not waiting or source.has_policy is (policy is not None)
         loads = []
         for start in range(0, len(waiting), FILES_PER_LOAD):
             files = waiting[start : start + FILES_PER_LOAD]
-            loads.append(self._load_part(source, raw, files, run_id, now))
+            loads.append(self._load_part(source, raw, files, run_id, now, policy))
         return loads
 
     def note(self, notes: Sequence[_Note], run_id: str) -> None:
@@ -161,19 +189,21 @@ class Landing:
         waiting: Sequence[LandedFile],
         run_id: str,
         now: datetime,
+        policy: LinePolicy | None,
     ) -> Load:
         files = formats.inspect(self.spark, self.lake.storage, source, self.root, waiting)
         loaded = self._loaded.get((source.system, table_name(source)), {})
         load_id = max(loaded.values(), default=0) + 1
         try:
-            written = self._append(source, raw, files, load_id, run_id, now)
+            written = self._append(source, raw, files, load_id, run_id, now, policy)
         except SPARK_ERRORS:
             # One bad file must not keep the others out: find it, load the rest.
             judged = [self._judged(source, file) for file in files]
             if judged == files:
                 raise
             files = judged
-            written = self._append(source, raw, files, load_id, run_id, now)
+            written = self._append(source, raw, files, load_id, run_id, now, policy)
+        actions = audit_load(self.lake, source, raw, load_id, run_id) if policy else {}
         self.note(
             [_note(source, f.name, f.size, f.modified_micros, load_id) for f in files],
             run_id=run_id,
@@ -185,6 +215,7 @@ class Landing:
             rows=written.rows_out,
             files=tuple(files),
             drift=_drift(source, files),
+            actions=actions,
         )
 
     def _judged(self, source: type[Source], file: LandedFile) -> LandedFile:
@@ -200,15 +231,20 @@ class Landing:
         load_id: int,
         run_id: str,
         now: datetime,
+        policy: LinePolicy | None,
     ) -> Written:
-        frame = formats.read(self.spark, source, self.root, files).withColumns(
-            {"loaded_at": F.lit(now.astimezone(UTC)), "load_id": F.lit(load_id).cast("bigint")}
-        )
+        frame = formats.read(self.spark, source, self.root, files)
+        load = {"loaded_at": F.lit(now.astimezone(UTC)), "load_id": F.lit(load_id).cast("bigint")}
         named = [[f.name, f.size, f.modified_micros, load_id] for f in files]
         incoming = sum(f.size * (PACKED_FACTOR if f.name.endswith(PACKED) else 1) for f in files)
         progress = Progress(run_id=run_id, files=named)
+        is_embedded = self.lake.is_embedded(raw, incoming)
+        if policy and is_embedded and incoming <= IN_THIS_PROCESS_BYTES:
+            rows = applied_here(policy, frame.withColumns(load), raw)
+            return self.lake.append(raw, rows, progress, incoming)
+        frame = (applied(policy, frame) if policy else frame).withColumns(load)
         rows = Rows(frame)
-        if self.lake.is_embedded(raw, incoming):
+        if is_embedded:
             rows = self.lake.hold(frame, near=raw, conform=True, incoming=incoming)
         return self.lake.append(raw, rows, progress, incoming)
 
@@ -234,5 +270,6 @@ def _drift(source: type[Source], files: Sequence[LandedFile]) -> tuple[str, ...]
         present = set(served)
         renamed = {n for group in source.required if present & set(group) for n in group}
         drift |= {f"lacks {name}" for name in set(source.columns) - present - renamed}
-        drift |= {f"adds {name}" for name in set(file.columns).difference(*served.values())}
+        others = set(file.columns).difference(*served.values())
+        drift |= {f"adds {name_to_tell(source, name)}" for name in others}
     return tuple(sorted(drift))

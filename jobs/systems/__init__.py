@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from jobs.engine.step import Step
-from jobs.systems import healthcare, saas, social, web
+from jobs.systems import ecommerce, healthcare, medspa, saas, social, web
 
 STEPS: dict[str, tuple[Step, ...]] = {
     "web": web.STEPS,
     "healthcare": healthcare.STEPS,
     "social": social.STEPS,
+    "medspa": medspa.STEPS,
+    "ecommerce": ecommerce.STEPS,
     "saas": saas.STEPS,
 }

@@ -80,7 +80,7 @@ def full_builds(scratch: Path, clean: Clean, repeat: int) -> str:
     events = sum(
         file.rows
         for file in clean.files
-        if any(part.endswith("events") for part in file.path.parent.parts)
+        if any(part.endswith(("events", "lines")) for part in file.path.parent.parts)
     )
     as_of = str(clean.last_day)
     seconds: list[float] = []
@@ -116,12 +116,13 @@ def days(
     early: int,
     late: int,
     write_late_event: Callable[[Path, date], str],
+    late_by: int = 3,
 ) -> str:
     """Rows of `DAYS_HEAD`: an early day, a late day, a day with a late event, nothing new.
 
     ``write_late_event`` writes a file with one event of the day to a path, and gives its
-    place below the landing folder. The files must reach ``2 * DAYS_MEASURED`` days
-    beyond the late day.
+    place below the landing folder; it lands ``late_by`` days after. The files must reach
+    ``2 * DAYS_MEASURED`` days beyond the late day.
     """
     day_of = [clean.first_day + timedelta(days=n) for n in range(late + 2 * DAYS_MEASURED)]
     found: dict[str, list[dict]] = {}
@@ -139,7 +140,7 @@ def days(
             for n in range(first + DAYS_MEASURED, first + 2 * DAYS_MEASURED):
                 files = clean.until(day_of[n], after=day_of[n - 1])
                 late_file = scratch / f"late_{n}"
-                files.append((str(late_file), write_late_event(late_file, day_of[n - 3])))
+                files.append((str(late_file), write_late_event(late_file, day_of[n - late_by])))
                 plan.append({"name": "with a late event", "as_of": str(day_of[n]), "files": files})
             for _ in range(DAYS_MEASURED):
                 plan.append({"name": "nothing new", "as_of": str(day_of[n]), "files": []})
@@ -149,7 +150,7 @@ def days(
     labels = {
         "early day": f"day {early} of history",
         "late day": f"day {late} of history",
-        "with a late event": f"day {late} and one event 3 days late",
+        "with a late event": f"day {late} and one event {late_by} days late",
         "nothing new": "nothing new",
     }
     lines = [_day_row(label, found[name], seconds["late day"]) for name, label in labels.items()]

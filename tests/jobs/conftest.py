@@ -14,10 +14,14 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.demo import sample_healthcare, sample_saas, sample_social
+from jobs.demo import sample_ecommerce, sample_healthcare, sample_saas, sample_social
 from jobs.lake.lake import Lake
 from tests.jobs.bad_bookings import write_bad_bookings
+from tests.jobs.bad_clinic import write_bad_clinic
 from tests.jobs.bad_community import write_bad_community
+from tests.jobs.bad_shop import write_bad_shop
+from tests.jobs.clinic import FIRST, LAST, LAST_AS_OF, write_lot
+from tests.jobs.shop_cases import write_shop_cases
 from tests.landing_files import event, run_system, run_web, write_csv
 
 PURCHASE = '{"transaction_id": "T1", "revenue": %s}'
@@ -120,6 +124,32 @@ def community(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     shutil.copytree(folder / "all", folder / "landing", dirs_exist_ok=True)
     run_system(lake, folder / "landing", AS_OF, system="social")
     return lake, folder / "landing"
+
+
+@pytest.fixture(scope="session")
+def clinic(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Path]:
+    """Medspa: the definition's cases and broken records in one run."""
+    folder = tmp_path_factory.mktemp("medspa")
+    for name, lot in (("first", FIRST), ("last", LAST)):
+        write_lot(folder / "landing", name, lot)
+    write_bad_clinic(folder / "landing")
+    lake = Lake(spark, str(folder / "lake"))
+    run_system(lake, folder / "landing", LAST_AS_OF, system="medspa")
+    return lake, folder / "landing"
+
+
+@pytest.fixture(scope="session")
+def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Path]:
+    """E-commerce: ten dirty days, the definition's cases and broken rows in one run."""
+    folder = tmp_path_factory.mktemp("ecommerce")
+    landing = folder / "landing"
+    for _ in sample_ecommerce.write_landing(landing, users=60, days=10, start=START, seed=4):
+        pass
+    write_bad_shop(landing)
+    write_shop_cases(landing)
+    lake = Lake(spark, str(folder / "lake"))
+    run_system(lake, landing, AS_OF, system="ecommerce")
+    return lake, landing
 
 
 @dataclass(frozen=True)

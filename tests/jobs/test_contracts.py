@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from jobs.engine.audits import OPEN_LAYERS, marked_columns
 from jobs.engine.step import (
     Changes,
     Own,
@@ -79,6 +80,11 @@ def test_the_log_keeps_no_personal_value(table: type[Table]) -> None:
         assert not any(name in check.predicate for name in marked)
 
 
+def test_no_table_that_is_granted_apart_has_a_marked_column() -> None:
+    marked = {t: marked_columns(t) for t in ALL_TABLES if t.layer in OPEN_LAYERS}
+    assert not {table: columns for table, columns in marked.items() if columns}
+
+
 def test_each_table_is_written_by_one_step_after_what_it_reads() -> None:
     for name, steps in STEPS.items():
         made = set(SYSTEMS[name].RAW_TABLES)
@@ -101,7 +107,7 @@ def frame_of(spark: SparkSession, step: Step, read: Read) -> DataFrame:
 @pytest.mark.parametrize("step", ALL_STEPS, ids=name_of)
 def test_a_step_gives_its_contract_on_empty_inputs(spark: SparkSession, step: Step) -> None:
     """Made anew and, where its function tells the two apart, following a change."""
-    given = system_settings(load_policy(), step.output.system, date(2025, 3, 1))
+    given = system_settings(load_policy(), step.output.system, date(2025, 3, 1), key="k" * 32)
     anew = {**given, "touched": None, "first_touched_day": None, "touched_days": None}
     frames = [frame_of(spark, step, read) for read in step.reads]
     on = step.write.on if isinstance(step.write, Replace) else ()
@@ -119,7 +125,7 @@ def test_a_step_gives_its_contract_on_empty_inputs(spark: SparkSession, step: St
 def test_what_also_is_touched_is_told_in_the_columns_replaced_on(
     spark: SparkSession, step: Step
 ) -> None:
-    given = system_settings(load_policy(), step.output.system, date(2025, 3, 1))
+    given = system_settings(load_policy(), step.output.system, date(2025, 3, 1), key="k" * 32)
     settings = {**given, "as_of_before": date(2025, 2, 27)}
     frames = [frame_of(spark, step, read) for read in step.also.reads]
     told = step.also.touched(*frames, **bind(step.also.touched, settings))
@@ -192,8 +198,11 @@ def test_imports_go_from_jobs_to_transforms_to_schemas() -> None:
 
 # The rooms of jobs/, each of which imports only from those after it; single files beside
 # them that everything may use come last.
-ROOMS = ("demo", "run", "dictionary", "telling", "systems", "engine", "landing", "lake", "lease")
-BELOW_ALL = ("settings", "session", "storage", "errors")
+ROOMS = (
+    *("demo", "run", "dictionary", "telling", "systems"),
+    *("engine", "privacy", "landing", "lake", "lease"),
+)
+BELOW_ALL = ("settings", "key", "session", "class_archive", "storage", "errors")
 
 
 def test_imports_inside_jobs_go_one_way() -> None:

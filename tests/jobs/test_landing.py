@@ -18,12 +18,16 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from jobs.engine.ops import results_json
+from jobs.engine.runner import Run
 from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing, Load
 from jobs.landing.passed_over import PassedOver
+from jobs.settings import load_policy
 from jobs.storage import zstd
+from jobs.systems import STEPS
 from jobs.telling import MOST_SHOWN, Teller
 from schemas import web
+from schemas.social_landing import StgContentEvents
 from tests.landing_files import COLUMNS, event, run_web, write_csv
 
 AT = "2025-03-01T10:00:00Z"
@@ -310,3 +314,27 @@ def test_files_and_folders_may_be_called_anything(
     write_csv(events / "late.csv", [event("late", AT)])
     run_web(lake, landing, AS_OF)
     assert lake.read(web.FctSessionEvents).count() == len(users) + 1
+
+
+@pytest.mark.parametrize("store", ["spark", "embedded"])
+def test_records_that_give_way_to_another_of_their_id_are_counted(
+    spark: SparkSession, tmp_path: Path, store: str
+) -> None:
+    """A tracker that writes one id for all is seen; a delivery again is no such thing."""
+    lake, landing = Lake(spark, str(tmp_path / "lake"), store=store), tmp_path / "landing"
+    [step] = [step for step in STEPS["social"] if step.output is StgContentEvents]
+    columns = ("event_id", "event_time", "event_type", "viewer_id")
+
+    def repeated(file: str, *rows: tuple[str, str]) -> int | None:
+        records = [dict(zip(columns, (id_, AT, what, "v"), strict=True)) for id_, what in rows]
+        write_csv(landing / f"social/content_events/{file}.csv", records, columns)
+        run = Run(lake, {"social": (step,)}, load_policy(), ["social"], AS_OF)
+        done = json.loads(results_json(run.execute(Landing(lake, str(landing)))))
+        assert done["exit_code"] == 0
+        return done["steps"][0]["repeated"]
+
+    assert repeated("one", ("1", "like"), ("1", "view"), ("1", "view"), ("2", "like")) == 1
+    assert repeated("two", ("1", "like"), ("1", "view"), ("2", "like"), ("3", "like")) == 1
+    assert repeated("three", ("2", "like"), ("4", "like")) == 0
+    assert repeated("four", ("2", "post"), ("4", "like")) == 1
+    assert lake.read(StgContentEvents).count() == 4

@@ -39,15 +39,19 @@ def lake_of(
     lakes: tuple[Lake, Lake, Path],
     bookings: Bookings,
     community: tuple[Lake, Path],
+    clinic: tuple[Lake, Path],
+    shop: tuple[Lake, Path],
     served: Served,
 ) -> dict[str, Lake]:
-    """A lake with tables of each system; those of ops are in every one."""
+    """A lake with tables of each system; all those of ops are where there is a privacy policy."""
     return {
         "web": lakes[0],
-        "": lakes[0],
         "healthcare": bookings.lake,
         "social": community[0],
+        "ecommerce": shop[0],
         "saas": served.lake,
+        "medspa": clinic[0],
+        "": clinic[0],
     }
 
 

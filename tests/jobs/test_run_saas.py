@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from jobs.engine.runner import Run
@@ -16,6 +17,8 @@ from schemas.saas_marts import MrrCube, MrrWaterfallMonthly
 from schemas.saas_revenue import MrrMovements, SourceMatch, SubscriptionsDaily
 from tests.landing_files import contents, lake_of, policy_of, run_system, write_csv
 from tests.transforms.saas.billing import Billing
+
+pytestmark = pytest.mark.proof
 
 NEEDED = {
     "app_customers",

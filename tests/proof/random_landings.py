@@ -25,7 +25,7 @@ from jobs.settings import Policy, load_policy
 from schemas.catalog import SYSTEMS
 from schemas.contract import Source, table_name
 from tests.proof import random_saas
-from tests.proof.random_values import Instants, is_odd, value
+from tests.proof.random_values import Instants, is_needed, is_odd, value
 
 # Zones and a day on which their clocks change: by an hour, by half of one, at midnight.
 CLOCK_CHANGES = (
@@ -38,14 +38,23 @@ CLOCK_CHANGES = (
     ("America/Santiago", date(2025, 9, 7)),
 )
 LOTS = 14
-# Of a system with very many tables, each run of which takes long.
-_LOTS = {"saas": 9}
+# Of a system with very many tables, each of which takes its time in every run, fewer.
+_LOTS = {"medspa": 7, "saas": 9}
 # Events are what a system has most of; the rest are states of few things.
 _RECORDS_A_LOT = {
     "events": 7,
     "content_events": 5,
     "ad_events": 4,
     "sessions": 4,
+    "order_lines": 6,
+    "inventory_events": 4,
+    "leads": 9,
+    "activities": 8,
+    "kpi_events": 10,
+    "lead_stages": 9,
+    "deletions": 3,
+    "opportunities": 6,
+    "lead_tags": 6,
     **random_saas.RECORDS_A_LOT,
 }
 # Settings without an upper bound, and lists: what they are drawn from.
@@ -53,6 +62,12 @@ _HIGHEST = 7
 _LISTS = {
     "own_domains": ("second.example", "news.example"),
     "active_ad_events": ("impression", "click", "conversion"),
+}
+# Settings that are text: what they are chosen of.
+_TEXTS = {
+    "phone_region": ("US", "DE"),
+    "business_opens": ("00:00", "09:00", "01:30"),
+    "business_closes": ("18:00", "24:00", "10:45"),
 }
 _UNITS = {"_minutes": timedelta(minutes=1), "_days": timedelta(days=1)}
 
@@ -120,8 +135,9 @@ def random_landing(system: str, seed: int) -> RandomLanding:
     instants = Instants(random, ZoneInfo(zone), clock_change, spans)
     sources = [raw.source for raw in SYSTEMS[system].RAW_TABLES]
     landed: dict[str, list[Record]] = {table_name(source): [] for source in sources}
+    count = _LOTS.get(system, LOTS)
     lots = [
-        _lot(random, instants, sources, landed, number) for number in range(_LOTS.get(system, LOTS))
+        _lot(random, instants, sources, landed, number, number / count) for number in range(count)
     ]
     lines = [f"reporting_time_zone = {json.dumps(zone)}", f"[{system}]"]
     lines += [f"{name} = {json.dumps(chosen)}" for name, chosen in settings.items()]
@@ -143,6 +159,8 @@ def _setting(random: Random, name: str, info: FieldInfo, default: Any) -> Any:
         return random.random() < 0.5
     if name in random_saas.SETTINGS:
         return random.choice(random_saas.SETTINGS[name])
+    if kind is str:
+        return random.choice(_TEXTS[name])
     if get_origin(kind) is list:
         pool = _LISTS.get(name, default)
         fewest = 0 if name in _LISTS else 1
@@ -164,10 +182,11 @@ def _lot(
     sources: Sequence[type[Source]],
     landed: dict[str, list[Record]],
     number: int,
+    share: float,
 ) -> Lot:
     files = {}
     # Most lots come when they happened: one that reaches back touches all that follows.
-    instants.since = instants.day(number / LOTS if random.random() < 0.6 else 0)
+    instants.since = instants.day(share if random.random() < 0.6 else 0)
     is_small = random.random() < 0.3
     for source in sources:
         name = table_name(source)
@@ -209,7 +228,7 @@ def _is_sound(source: type[Source], record: Record) -> bool:
 def _file(random: Random, source: type[Source], records: Sequence[Record]) -> tuple[str, bytes]:
     """The ending and the bytes of a file: columns in any order, some optional one not there."""
     columns = list(source.columns)
-    required = {column for group in source.required for column in group}
+    required = {column for column in columns if is_needed(source, column)}
     if random.random() < 0.3:
         optional = [column for column in columns if column not in required]
         left_out = random.choice(optional) if optional else None
@@ -235,7 +254,7 @@ def _csv(columns: Sequence[str], records: Sequence[Record]) -> bytes:
 def _arrivals(random: Random, instants: Instants, lots: Sequence[Lot]) -> tuple[Arrival, ...]:
     """The lots in another order: two runs find two, one finds none, three find one again."""
     # By some landings wholly at random, by others nearly as they happened.
-    reach = random.choice((2, 4, 2 * LOTS))
+    reach = random.choice((2, 4, 2 * len(lots)))
     places = {number: number + random.uniform(0, reach) for number in range(len(lots))}
     order = [lots[number] for number in sorted(places, key=places.__getitem__)]
     doubled = random.sample(range(1, len(order)), 2)

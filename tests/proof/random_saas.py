@@ -31,9 +31,9 @@ IDS: dict[str, Sequence[str]] = {
     "depends_on_feature_id": _FEATURES,
     "call_id": _ids("call", 30),
     "stripe_customer_id": _STRIPE,
-    "subscription_id": _ids("sub", 4),
-    "item_id": _ids("ite", 5),
-    "price_id": _ids("pri", 4),
+    "subscription_id": _ids("sub", 3),
+    "item_id": _ids("ite", 4),
+    "price_id": _ids("pri", 3),
     "product_id": _ids("pro", 3),
     "coupon_id": _ids("cou", 2),
     "discount_id": _ids("dis", 3),
@@ -124,6 +124,12 @@ SETTINGS: dict[str, Sequence[str | float]] = {
 }
 # A campaign of which nobody says when has a row for each day since 1970.
 ALWAYS_TOLD = ("hubspot_campaigns.updated_at",)
+# Instants at which a thing is over, which most have none of.
+ENDS = {
+    *("ended_at", "deleted_at", "canceled_at", "trial_end", "trial_start", "closed_at"),
+    *("decommissioned_at", "current_period_end"),
+}
+NO_END_SHARE = 0.7
 # Days that a row is of.
 DAYS = ("spend_date", "rate_date")
 RECORDS_A_LOT = {

@@ -44,6 +44,7 @@ def _ids(prefix: str, count: int) -> tuple[str, ...]:
 
 
 _PEOPLE, _BROWSERS, _DEVICES, _PLANS = _ids("u", 5), _ids("c", 4), _ids("d", 3), _ids("i", 2)
+_CATEGORIES, _ORDERS = _ids("t", 6), _ids("o", 8)
 _IDS = {
     "user_id": _PEOPLE,
     "login_user_id": _PEOPLE,
@@ -62,12 +63,47 @@ _IDS = {
     "content_id": _ids("k", 4),
     "campaign_id": _ids("g", 3),
     "event_id": _ids("e", 24),
+    "customer_id": _PEOPLE,
+    "product_id": _ids("q", 4),
+    "product_category_id": _CATEGORIES,
+    "order_id": _ORDERS,
+    "reference_order_id": _ORDERS,
+    "line_item_id": _ids("l", 20),
+    "inventory_event_id": _ids("v", 16),
+}
+# All of medspa's rows share ids, so that references and deletions meet.
+_ROWS = _ids("k", 4)
+_MEDSPA_IDS: dict[str, Sequence[str | None]] = {
+    "leads.id": _ids("k", 6),
+    "leads.campaign_id": (None, *_ids("k", 3), "k1", "k2"),
+    "leads.external_id": (None, None, "e1", "e2", "e3", "e4"),
+    **{
+        f"{source}.id": _ids("k", 7)
+        for source in ("lead_tags", "lead_stages", "opportunities", "activities", "kpi_events")
+    },
+    "tags.id": (*_ROWS[:3], "tag-botox"),
+    "pipeline_stages.id": (*_ROWS[:3], "stage-won"),
+    "campaigns.id": _ids("k", 3),
+    "providers.id": _ids("k", 3),
+    "commission_rules.id": _ROWS,
+    "commission_rules.provider_id": _ids("k", 3),
+    "deletions.id": _ids("k", 6),
+    "lead_id": _ids("k", 6),
+    "tag_id": (*_ROWS[:3], "tag-botox", "tag-filler"),
+    "stage_id": (*_ROWS[:3], "stage-new", "stage-contacted", "stage-consult-booked", "stage-won"),
 }
 _POOLS: dict[str, Sequence[str | None]] = {
     "appointments.status": ("booked", "completed", "Cancelled", "no_show"),
     "payments.status": ("paid", "refunded", "chargeback", "pending", "failed"),
     "content_events.event_type": ("view", "like", "comment", "share", "login", "post", "Wave"),
     "ad_events.event_type": ("impression", "click", "conversion", "hover"),
+    "inventory_events.event_type": (
+        *("receipt", "sale", "Sale", "return", "adjustment", "transfer_in", "transfer_out"),
+        *("count", "count"),
+    ),
+    # Half of the categories are roots, or a tree of six would be cycles mostly.
+    "parent_category_id": (*_CATEGORIES, *[None] * 6),
+    "store_id": ("0", "s1", None),
     "is_deleted": (None, None, "false", "true", "TRUE"),
     "currency": ("USD", "USD", "EUR"),
     "page_url": (
@@ -97,11 +133,54 @@ _POOLS: dict[str, Sequence[str | None]] = {
     ),
     "landing_page": ("/", "/book", "/book?utm_source=x", "/doctors"),
     "channel": ("Paid Search", "Email", "Direct"),
+    "first_name": ("Anna", "J. K.", "Anna Schmidt", "O’Neil"),
+    "leads.email": (None, "a@x.org", "A@X.org", "b@x.org", "c@x.org", "d@x.org", "nobody@nowhere"),
+    # Of one region or of both.
+    "leads.phone": (None, None, None, "+12125550123", "+4930901820", "+12125550124", "030 901820"),
+    "leads.source": ("google", "facebook", "ask anna@x.org"),
+    "ad_platform": ("google", "meta"),
+    "tags.name": ("Botox", "Laser", "VIP"),
+    "pipeline_stages.name": ("New", "contacted", "Consult Booked", "WON", "Lost"),
+    "order": ("1", "2", "3", "4", "5"),
+    "expected_value_cents": ("100", "45000", "33333", "7", "120000", "0"),
+    "procedure_code": ("BTX", "filler", "RHINO", "btx", "Laser", "WAX"),
+    # Two days on which some are not in the past.
+    "expected_date": ("2026-12-01", "2026-12-02T08:00:00Z", "2027-01-01", "2025-04-15"),
+    "activities.type": ("call", "sms_sent", "EMAIL_SENT", "call", "form_submit", "call", "fax"),
+    "monthly_spend_cents": ("0", "300000", "45000", "-1"),
+    "kpi_events.kind": (
+        *("ad_click", "consult_booked", "consult_show", "invoice_paid", "Invoice_Paid"),
+        *("consult_booked", "invoice_paid", "refund"),
+    ),
+    "value_cents": ("5", "100000", "1500000", "33333"),
+    # Of leads most: that is what everything hangs on.
+    "deletions.entity": (
+        *("lead", "lead", "Lead", "lead_tag", "leadStage", "opportunity", "activity"),
+        *("kpiEvent", "tag", "pipeline_stage", "campaign", "provider", "commissionRule"),
+    ),
+    "deletions.reason": ("spam", "duplicate", "customer_request", "because"),
+    "rule_json": (
+        '{"type": "percent", "percent": 12.5}',
+        '{"type": "percent", "percent": 10, "to": "2025-03"}',
+        '{"type": "flat", "amount_cents": 5000, "from": "2025-03"}',
+        '{"type": "tiered", "tiers": [{"from_cents": 0, "percent": 5}, '
+        '{"from_cents": 100000, "percent": 8.3333}]}',
+        '{"type": "per_procedure", "percents": {"BTX": 10}, "other_percent": 1.25}',
+        '{"type": "percent", "percent": "10"}',
+    ),
     "utm_source": ("google", "klaviyo", None),
     "utm_medium": ("cpc", "email", None),
 }
 _MONEY = ("10", "10.00", "0.01", "99.995", "0", "1234.5", "-7.01", "33.33")
-_MONEY_COLUMNS = ("amount", "revenue", "cost")
+_MONEY_COLUMNS = (
+    *("amount", "revenue", "cost"),
+    *("amt", "discount", "tax_amt", "shipping_amt", "budget"),
+)
+_PRICES = ("3.333", "10", "0.00495", "9.99995", "33.33")
+_PRICE_COLUMNS = ("unit_price", "unit_price_at_purchase")
+_WHOLES = ("1", "2", "3", "6.0", "-1", "-2", "0", "12")
+_WHOLE_COLUMNS = ("count", "quantity_change", "line_number", "customer_age")
+_ODD_WHOLES = (None, "", "1.5", "many", "99999999999", "1e2")
 
 
 @dataclass
@@ -195,20 +274,52 @@ class Instants:
         return datetime.combine(self.first_day, time(), UTC) + timedelta(seconds=seconds)
 
 
+_IDS_BY_SYSTEM = {"medspa": _MEDSPA_IDS}
+
+
 def is_odd(text: str | None) -> bool:
     """Whether the text stands for no value, as an id or an instant."""
     return text in _ODD_IDS or text in _ODD_INSTANTS
 
 
+# Columns of medspa's sources, few records of which are sound without.
+_NEEDED = {
+    "leads": ("created_at", "email", "phone"),
+    "tags": ("name",),
+    "lead_tags": ("lead_id", "tag_id"),
+    "pipeline_stages": ("name", "order"),
+    "lead_stages": ("lead_id", "stage_id", "changed_at"),
+    "opportunities": ("lead_id", "expected_value_cents", "procedure_code", "created_at"),
+    "activities": ("lead_id", "type", "created_at"),
+    "campaigns": ("name",),
+    "kpi_events": ("lead_id", "kind", "value_cents", "occurred_at"),
+    "providers": ("name",),
+    "commission_rules": ("provider_id", "rule_json"),
+    "deletions": ("entity", "deleted_at"),
+    "legal_holds": ("from",),
+}
+
+
+def is_needed(source: type[Source], column: str) -> bool:
+    """Whether a record without the column is broken, or would be missed."""
+    needed = _NEEDED.get(table_name(source), ()) if source.system == "medspa" else ()
+    return column in needed or any(column in group for group in source.required)
+
+
 def is_instant(column: str) -> bool:
-    return column.endswith(("_at", "_time", "timestamp")) or column in ("starttime", "endtime")
+    named = ("starttime", "endtime", "from", "to")
+    return column.endswith(("_at", "_time", "timestamp")) or column in named
 
 
 def value(random: Random, instants: Instants, source: type[Source], column: str) -> str | None:
     """A value for a column of a source, as it lands; None where it is not there."""
-    is_required = any(column in group for group in source.required)
-    odd = random.random() < (ODD_REQUIRED_SHARE if is_required else ODD_SHARE)
+    odd = random.random() < (ODD_REQUIRED_SHARE if is_needed(source, column) else ODD_SHARE)
     odd = odd and f"{table_name(source)}.{column}" not in random_saas.ALWAYS_TOLD
+    if source.system == "saas":
+        # Its sources are wide: were each column so odd, hardly a record were sound.
+        odd = odd and random.random() < 0.2
+        if column in random_saas.ENDS and random.random() < random_saas.NO_END_SHARE:
+            return None
     if is_instant(column):
         return random.choice(_ODD_INSTANTS) if odd else instants.text(instants.draw())
     if source.system == "saas":
@@ -216,10 +327,16 @@ def value(random: Random, instants: Instants, source: type[Source], column: str)
     special = _SPECIAL.get(f"{table_name(source)}.{column}") or _SPECIAL.get(column)
     if special is not None:
         return special(random)
-    if column in _IDS:
-        return random.choice(_ODD_IDS if odd else _IDS[column])
+    ids = _IDS_BY_SYSTEM.get(source.system, {})
+    ids_of = ids.get(f"{table_name(source)}.{column}") or ids.get(column) or _IDS.get(column)
+    if ids_of is not None:
+        return random.choice(_ODD_IDS if odd else ids_of)
     if column in _MONEY_COLUMNS:
         return random.choice(_ODD_MONEY if odd else _MONEY)
+    if column in _PRICE_COLUMNS:
+        return random.choice(_ODD_MONEY if odd else _PRICES)
+    if column in _WHOLE_COLUMNS:
+        return random.choice(_ODD_WHOLES if odd else _WHOLES)
     pool = _POOLS.get(f"{table_name(source)}.{column}") or _POOLS.get(column) or WORDS
     return random.choice(_ODD_TEXT if odd else pool)
 
@@ -275,8 +392,31 @@ def _event_data(random: Random) -> str | None:
     return json.dumps(said) if said else None
 
 
+def _payload(random: Random) -> str | None:
+    """What was said of an activity, some of it not to be kept; once in a while no JSON."""
+    said = {
+        "direction": random.choice(("inbound", "outbound", None)),
+        "durationSeconds": random.choice((30, "40", "long")),
+        "subject": random.choice(("Hello", "call 212-555-0123", None)),
+        "notes": "acne",
+    }
+    return random.choice((None, "[1]", *[json.dumps(said)] * 9, "{bad"))
+
+
+def _metadata(random: Random) -> str | None:
+    """What an event names, a provider as a rule."""
+    named = {
+        "providerId": random.choice((*_ids("k", 3), None)),
+        "procedure_code": random.choice(("BTX", "btx", "RHINO", None)),
+        "diagnosis": "L70.0",
+    }
+    return random.choice((None, "{bad", *[json.dumps(named)] * 10))
+
+
 _SPECIAL: dict[str, Callable[[Random], str | None]] = {
     "clientId": _late_name,
     "events.event_id": _tracker_id,
     "event_data": _event_data,
+    "payload_json": _payload,
+    "metadata_json": _metadata,
 }

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 
+import psutil
 import pyspark
 import pytest
 from pyspark.sql import SparkSession
@@ -84,7 +85,8 @@ def master(tmp_path: Path) -> Iterator[str]:
             process.wait()
 
 
-def submit(master: str, archive: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def start(master: str, archive: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A run of web that spark-submit started."""
     command = [str(SPARK_HOME / "bin/spark-submit"), "--master", master]
     command += ["--properties-file", str(files("conf") / "spark-defaults.conf")]
     for setting in (
@@ -100,9 +102,22 @@ def submit(master: str, archive: Path, *arguments: str) -> subprocess.CompletedP
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=600, check=False
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
+
+
+def spark_everywhere(folder: Path) -> Path:
+    """Settings under which the workers hold what a step computed."""
+    settings = folder / "engine.toml"
+    settings.write_text('[engine]\nstore = "spark"\nfollow = "always_follow"\n')
+    return settings
+
+
+def ended(run: subprocess.Popen[str]) -> tuple[int, str]:
+    """Its exit code and what it told."""
+    told, _ = run.communicate(timeout=600)
+    return run.returncode, told
 
 
 def test_a_cluster_gives_the_tables_of_a_local_run(
@@ -121,19 +136,57 @@ def test_a_cluster_gives_the_tables_of_a_local_run(
     began = Lake(spark, str(tmp_path / "cluster"), store="embedded")
     run_web(began, landing, AS_OF - timedelta(days=1))
     shutil.copytree(everything, landing, dirs_exist_ok=True)
-    spark_everywhere = tmp_path / "engine.toml"
-    spark_everywhere.write_text('[engine]\nstore = "spark"\nfollow = "always_follow"\n')
     archive = package(tmp_path / "varve.zip")
     places = ["--landing", str(tmp_path / "landing"), "--lake", str(tmp_path / "cluster")]
-    places += ["--conf", str(spark_everywhere)]
-    done = submit(master, archive, *places, "--as-of", str(AS_OF))
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    places += ["--conf", str(spark_everywhere(tmp_path))]
+    code, told = ended(start(master, archive, *places, "--as-of", str(AS_OF)))
+    assert code == 0, told[-6000:]
     local = Lake(spark, str(tmp_path / "local"))
     run_web(local, tmp_path / "landing", AS_OF)
     found, expected = contents(Lake(spark, str(tmp_path / "cluster"))), contents(local)
     for table, rows in expected.items():
         assert found[table] == rows, table
-    usage = submit(master, archive, *places, "--as-of", "yesterday")
-    assert usage.returncode == 2
-    # spark-submit hands on what the script writes to stderr as its own stdout.
-    assert "--as-of" in usage.stdout
+    code, told = ended(start(master, archive, *places, "--as-of", "yesterday"))
+    assert code == 2
+    assert "--as-of" in told
+
+
+def test_a_run_whose_worker_is_killed_gives_the_tables_of_one_that_kept_it(
+    spark: SparkSession, master: str, tmp_path: Path
+) -> None:
+    """What a step held in the worker's memory is gone with it: the step is tried again.
+
+    The worker goes as soon as staging is written, while the steps that read it are at work.
+    """
+    landing = tmp_path / "landing"
+    list(sample_web.write_landing(landing, users=200, days=4, start=date(2025, 3, 1), seed=9))
+    places = ["--landing", str(landing), "--lake", str(tmp_path / "cluster")]
+    places += ["--conf", str(spark_everywhere(tmp_path))]
+    run = start(master, package(tmp_path / "varve.zip"), *places, "--as-of", str(AS_OF))
+    log = tmp_path / "cluster/core/web/fct_session_events/_delta_log"
+    for _ in range(3000):
+        if run.poll() is not None or list(log.glob("*.json")):
+            break
+        time.sleep(0.1)
+    killed = [process for process in psutil.process_iter() if at_work_in(process, "worker1")]
+    for process in killed:
+        process.kill()
+    code, told = ended(run)
+    assert killed, told[-6000:]
+    assert code == 0, told[-6000:]
+    local = Lake(spark, str(tmp_path / "local"))
+    run_web(local, landing, AS_OF)
+    found, expected = contents(Lake(spark, str(tmp_path / "cluster"))), contents(local)
+    for table, rows in expected.items():
+        assert found[table] == rows, table
+
+
+def at_work_in(process: psutil.Process, folder: str) -> bool:
+    """Whether it is a Java process of the worker with this folder, or one of its executors."""
+    try:
+        return process.name() == "java" and (
+            any(Path(part).name == folder for part in process.cmdline())
+            or folder in Path(process.cwd()).parts
+        )
+    except psutil.Error:
+        return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 
@@ -18,6 +18,8 @@ pytestmark = pytest.mark.proof
 
 START = date(2025, 3, 1)
 AS_OF = date(2025, 3, 12)
+# Of a system with very many tables, each of which takes its time in every run, fewer.
+CUTS = {"medspa": 1}
 SEEDS = [int(seed) for seed in os.environ.get("VARVE_SEEDS", "11").split(",")]
 
 
@@ -47,7 +49,7 @@ def test_any_split_in_any_order_with_repeats_gives_the_same_tables(
     system, everything, expected = landed
     files = sorted(file for file in everything.rglob("*") if file.is_file())
     random.shuffle(files)
-    cuts = sorted(random.sample(range(1, len(files)), 3))
+    cuts = sorted(random.sample(range(1, len(files)), CUTS.get(system, 3)))
     batches = [files[a:b] for a, b in zip([0, *cuts], [*cuts, len(files)], strict=True)]
     policy = policy_of(engine)
     lake = lake_of(spark, tmp_path / "lake", policy)
@@ -60,7 +62,11 @@ def test_any_split_in_any_order_with_repeats_gives_the_same_tables(
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, place)
         run_system(
-            lake, tmp_path / "landing", date(2025, 3, 9 + number), system=system, policy=policy
+            lake,
+            tmp_path / "landing",
+            AS_OF - timedelta(days=len(cuts) - number),
+            system=system,
+            policy=policy,
         )
     found = contents(lake, system)
     for table, rows in expected.items():

@@ -68,6 +68,9 @@ POINTS = [
     ("healthcare", "embedded", *committed("core/healthcare/user_identity_map")),
     ("healthcare", "spark", *between("core/healthcare/fact_appointment")),
     ("social", "spark", *between("mart/social/user_churn_stats")),
+    # Leads are there, those who lost a claim are in quarantine yet as they were.
+    ("medspa", "embedded", *committed("core/medspa/lead")),
+    ("ecommerce", "embedded", *committed("core/ecommerce/inventory_snapshot")),
 ]
 
 

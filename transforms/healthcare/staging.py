@@ -35,6 +35,7 @@ from schemas.healthcare_landing import (
     StgUsers,
     Users,
 )
+from transforms.techniques.quality import flag
 from transforms.techniques.ranges import Days
 from transforms.techniques.records import judged, landed_records
 from transforms.techniques.sql_text import is_in
@@ -45,8 +46,7 @@ PAYMENT_STATUSES = ("paid", "refunded", "chargeback", "pending", "failed")
 
 def users(raw: DataFrame, *, reporting_time_zone: str, earliest_date: date) -> DataFrame:
     """The rows for stg_users; a delete says ``true`` in is_deleted, in any case."""
-    said = "lower(trim(is_deleted))"
-    is_deleted = f"try_cast(coalesce({said}, 'false') AS BOOLEAN)"
+    is_deleted = flag("is_deleted")
     return _versions(
         raw,
         Users,
@@ -54,7 +54,7 @@ def users(raw: DataFrame, *, reporting_time_zone: str, earliest_date: date) -> D
         earliest_date,
         keys=("user_id",),
         typed={"is_deleted": is_deleted},
-        rules={"is_deleted_unreadable": f"{said} IS NOT NULL AND {is_deleted} IS NULL"},
+        rules={"is_deleted_unreadable": f"{is_deleted} IS NULL"},
     )
 
 

@@ -19,7 +19,7 @@ from pyspark.sql import types as T
 from schemas.contract import MONEY, Table, table_name
 from schemas.saas_columns import EVENTS, FACTS, Landed, column_type
 from schemas.saas_landing import LANDED
-from transforms.techniques.quality import decimal, double, instant, whole_number
+from transforms.techniques.quality import amount, double, instant, whole
 from transforms.techniques.ranges import Days
 from transforms.techniques.records import judged, landed_records, one_per_record
 from transforms.techniques.sql_text import is_in, literal, quoted, with_columns
@@ -70,7 +70,7 @@ def staged(
             rules[f"{name}_out_of_range"] = f"{value} <= 0 OR {value} > 100"
     for name in NOT_NEGATIVE:
         if kinds.get(name) == MONEY:
-            rules[f"{name}_negative"] = f"{decimal(quoted(name), 18, 2)} < 0"
+            rules[f"{name}_negative"] = f"{amount(quoted(name))} < 0"
     rules |= _rules_of(place, names)
     must = [n for n in of.must if n != "updated_at"]
     id_must = [n for n in must if n in ids]
@@ -111,7 +111,7 @@ def _typed(place: str, name: str, kind: T.DataType, zone: str) -> str | None:
     if name == "currency":
         return f"upper(trim({text}))"
     if kind == T.LongType():
-        return whole_number(text)
+        return whole(text, "BIGINT")
     if kind == T.DoubleType():
         return double(text)
     if kind == T.BooleanType():
@@ -121,7 +121,7 @@ def _typed(place: str, name: str, kind: T.DataType, zone: str) -> str | None:
         is_day = f"{text} RLIKE {_DATE_ALONE}"
         return f"CASE WHEN {is_day} THEN try_cast(trim({text}) AS DATE) ELSE {day} END"
     if isinstance(kind, T.DecimalType) and kind != MONEY:
-        return decimal(text, kind.precision, kind.scale)
+        return amount(text, f"decimal({kind.precision},{kind.scale})")
     return None
 
 

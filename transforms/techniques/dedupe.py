@@ -17,6 +17,11 @@ def content_order(columns: Sequence[str]) -> list[Column]:
     return [F.xxhash64(*[F.col(name) for name in columns]).asc(), *values]
 
 
+def greatest_first(columns: Sequence[str]) -> list[Column]:
+    """An order by values, column by column, the greatest first and NULL last."""
+    return [F.col(name).desc_nulls_last() for name in columns]
+
+
 def content_id(*texts: str) -> str:
     """SQL: MD5 of texts, as hexadecimal: the same for the same texts in the same order only.
 

@@ -8,11 +8,17 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 MONEY_TYPE = "decimal(18,2)"
+PRICE_TYPE = "decimal(18,4)"
 
 
 def money_sum(value: Column | str) -> Column:
     """Sum as money; 0 where there is nothing to add. NULL adds nothing."""
     return F.coalesce(F.sum(value), F.lit(0)).cast(MONEY_TYPE)
+
+
+def money_ratio(money: Column, count: Column) -> Column:
+    """Money for each, rounded half up to the cent; NULL where there is none or either is NULL."""
+    return F.round(F.try_divide(money, count), 2).cast(MONEY_TYPE)
 
 
 def spread_money(

@@ -51,32 +51,60 @@ def instant(text: str, *, seconds: bool = False) -> str:
     )
 
 
-def amount(text: str) -> str:
+def amount(text: str, kind: str = MONEY_TYPE) -> str:
     """SQL: money of decimal text, rounded half up to the cent; an exponent may follow.
 
-    NULL for NULL, for what is no such text, and for a number too long for its type.
-    No text raises.
+    Another ``kind`` of DECIMAL is rounded to its own digits. NULL for NULL, for what is
+    no such text, and for a number too long for its type. No text raises.
     """
-    return f"try_cast(CASE WHEN {text} RLIKE {literal(_NUMBER)} THEN {text} END AS {MONEY_TYPE})"
+    return f"try_cast(CASE WHEN {text} RLIKE {literal(_NUMBER)} THEN {text} END AS {kind})"
 
 
-def whole_number(text: str) -> str:
-    """SQL: BIGINT of decimal text without a fraction; NULL for NULL and for any other text."""
-    value = decimal(text, 38, 9)
-    return f"try_cast(CASE WHEN {value} = floor({value}) THEN {value} END AS BIGINT)"
+def whole(text: str, kind: str = "INT") -> str:
+    """SQL: INT, or BIGINT, of a number without a fraction: ``6`` and ``6.0``.
 
-
-def decimal(text: str, precision: int, scale: int) -> str:
-    """SQL: DECIMAL of decimal text, half up to the scale; NULL for NULL and for other text."""
-    number = f"CASE WHEN {text} RLIKE {literal(_NUMBER)} THEN {text} END"
-    return f"try_cast({number} AS DECIMAL({precision},{scale}))"
+    NULL for ``6.5`` and as above.
+    """
+    number = amount(text, "decimal(38,18)")
+    return f"try_cast(CASE WHEN {number} = floor({number}) THEN {number} END AS {kind})"
 
 
 def double(text: str) -> str:
     """SQL: DOUBLE of decimal text; NULL for NULL, other text, and what is no finite number."""
-    return f"CAST({decimal(text, 38, 12)} AS DOUBLE)"
+    return f"CAST({amount(text, 'decimal(38,12)')} AS DOUBLE)"
 
 
+def flag(text: str) -> str:
+    """SQL: BOOLEAN of text in any case: false for NULL, NULL for what is neither."""
+    return f"try_cast(coalesce(lower(trim({text})), 'false') AS BOOLEAN)"
+
+
+def digits_only(text: str, kind: str = "BIGINT") -> str:
+    """SQL: BIGINT, or INT, of decimal digits with or without a sign.
+
+    NULL for NULL, for what is no such text (12.50, 1e3), and for a number too long for its
+    type. No text raises.
+    """
+    digits = literal(r"^[+-]?[0-9]{1,99}$")
+    return f"try_cast(CASE WHEN {text} RLIKE {digits} THEN {text} END AS {kind})"
+
+
+def day(text: str, zone: str) -> str:
+    """SQL: DATE of ``yyyy-mm-dd``, or the day of an `instant` in the zone.
+
+    NULL for NULL and for what is neither. No text raises.
+    """
+    is_day = f"{text} RLIKE {literal(r'^[0-9]{4}-[0-9]{2}-[0-9]{2}$')}"
+    of_instant = f"to_date(from_utc_timestamp({instant(text)}, {literal(zone)}))"
+    return f"CASE WHEN {is_day} THEN try_cast({text} AS DATE) ELSE {of_instant} END"
+
+
+def trimmed(text: str) -> str:
+    """SQL: the text without white space around it; NULL where nothing is left."""
+    return f"nullif(btrim({text}, {literal(_WHITE_SPACE)}), '')"
+
+
+_WHITE_SPACE = " \t\n\r\f\v"
 _LAST_INSTANT = "TIMESTAMP'9999-12-31 23:59:59.999999Z'"
 # Java would write out 1e-999999999 digit by digit, and takes the digits of any script.
 _NUMBER = r"^\s*[+-]?(\d{1,99}(\.\d{0,99})?|\.\d{1,99})([eE][+-]?\d{1,3})?\s*$"

@@ -8,17 +8,24 @@ from datetime import date
 
 @dataclass(frozen=True)
 class Days:
-    """Instants from the beginning of one day in UTC to before that of another; None: no end."""
+    """Instants from the beginning of one day in UTC to before that of another; None: no end.
+
+    ``ends_if`` is SQL: where it is not true, there is no end either.
+    """
 
     earliest: date
     latest: date | None = None
+    ends_if: str = ""
 
     def is_out_of_range(self, instant: str) -> str:
         """SQL: whether a TIMESTAMP lies outside; NULL for NULL."""
         too_early = f"{instant} < {_beginning(self.earliest)}"
         if self.latest is None:
             return too_early
-        return f"({too_early} OR {instant} >= {_beginning(self.latest)})"
+        too_late = f"{instant} >= {_beginning(self.latest)}"
+        if self.ends_if:
+            too_late = f"({self.ends_if}) AND {too_late}"
+        return f"({too_early} OR {too_late})"
 
 
 def is_too_large(amount: str, largest: int) -> str:

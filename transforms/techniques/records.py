@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame
 
 from transforms.techniques.dedupe import content_id
 from transforms.techniques.identity import absent_to_null
-from transforms.techniques.quality import amount, blank_to_null, broken_rules, instant
+from transforms.techniques.money import PRICE_TYPE
+from transforms.techniques.quality import amount, blank_to_null, broken_rules, instant, whole
 from transforms.techniques.ranges import Days, is_too_large
 from transforms.techniques.sql_text import quoted, with_columns
 
@@ -37,6 +38,8 @@ def judged(
     ids: Sequence[str] = (),
     instants: Mapping[str, Days] | None = None,
     money: Mapping[str, int] | None = None,
+    prices: Mapping[str, int] | None = None,
+    wholes: Sequence[str] = (),
     required: Sequence[str] = (),
     typed: Mapping[str, str] | None = None,
     rules: Mapping[str, str] | None = None,
@@ -50,21 +53,26 @@ def judged(
               of these days
     money     columns that become money: <column>_unreadable, and <column>_out_of_range
               for as much as this or more, either way
+    prices    likewise, of four digits after the point: what one piece costs
+    wholes    columns that become whole numbers, INT: <column>_unreadable
     required  other columns that must be there: <column>_missing
     typed     other columns as SQL over the landed text
-    rules     further rules, as SQL over the landed text: true for a row that breaks one
+    rules     further rules, as SQL over the landed text and what `as_read` calls: true for
+              a row that breaks one
     epoch_seconds  instants may be seconds since 1970, too
 
     A line or file that could not be read breaks only that (``malformed_reason``).
     """
-    days, largest = instants or {}, money or {}
+    days, largest = instants or {}, {**(money or {}), **(prices or {})}
     values = {name: absent_to_null(quoted(name)) for name in (*keys, *ids)}
     # Columns of their own first: what several rules look at is read once.
     read = {
         **{_as_read(name): instant(quoted(name), seconds=epoch_seconds) for name in days},
-        **{_as_read(name): amount(quoted(name)) for name in largest},
+        **{_as_read(name): amount(quoted(name)) for name in money or {}},
+        **{_as_read(name): amount(quoted(name), PRICE_TYPE) for name in prices or {}},
+        **{_as_read(name): whole(quoted(name)) for name in wholes},
     }
-    parsed = {name: quoted(_as_read(name)) for name in (*days, *largest)}
+    parsed = {name: as_read(name) for name in (*days, *largest, *wholes)}
     is_line = "malformed_reason IS NULL"
     broken = {
         **{f"{name}_missing": f"{is_line} AND {values[name]} IS NULL" for name in keys},
@@ -80,6 +88,11 @@ def judged(
     every = f"array_compact(array_insert({broken_rules(broken)}, 1, malformed_reason))"
     typed_too = {**values, **parsed, **(typed or {}), "broken": every}
     return with_columns(with_columns(landed, read), typed_too).drop(*read)
+
+
+def as_read(column: str) -> str:
+    """SQL: what `judged` made of the text of an instant or a number, for its rules."""
+    return quoted(_as_read(column))
 
 
 def _as_read(column: str) -> str:

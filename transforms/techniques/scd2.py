@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from transforms.techniques.dedupe import content_id, first_per_key
+from transforms.techniques.dedupe import content_id, first_per_key, greatest_first
 from transforms.techniques.sql_text import quoted
 
 
@@ -25,6 +25,7 @@ def history(
     tracked: Sequence[str],
     untracked: Sequence[str] = (),
     deleted: str | None = None,
+    ties: Sequence[str] = (),
 ) -> DataFrame:
     """One row per version: keys, tracked, untracked, valid_from, valid_to, is_current, version_id.
 
@@ -32,14 +33,16 @@ def history(
     and no instant is NULL. Consecutive changes alike in all tracked columns, NULL
     being a value like others, are one version; its untracked values are those of
     its latest change. A change with ``deleted`` true closes; the next change opens
-    again. Of several changes at one instant a delete wins, else the first by
-    content. ``version_id`` is a hash of the keys and valid_from.
+    again. Of several changes at one instant a delete wins, else the greatest by the
+    columns ``ties``, in their order and NULL lowest, else the first by content.
+    ``version_id`` is a hash of the keys and valid_from.
     """
     is_delete = F.coalesce(F.col(deleted), F.lit(False)) if deleted else F.lit(False)
     marked = changes.select(
         *keys, *tracked, *untracked, F.col(sequence).alias("valid_from"), is_delete.alias("__gone")
     )
-    once = first_per_key(marked, keys=(*keys, "valid_from"), order=(F.col("__gone").desc(),))
+    order = (F.col("__gone").desc(), *greatest_first(ties))
+    once = first_per_key(marked, keys=(*keys, "valid_from"), order=order)
     # Working columns are marked, for a dimension may have one called state.
     # What a delete says of the values is of no account.
     state = F.struct("__gone", *[F.when(~F.col("__gone"), F.col(n)).alias(n) for n in tracked])
@@ -125,6 +128,35 @@ def replayed(
     return continued.join(in_order, on=list(keys), how="left_semi").unionByName(
         staged.join(late, on=list(keys), how="left_semi")
     )
+
+
+def restated(changes: DataFrame, *, keys: Sequence[str], values: Sequence[str] = ()) -> DataFrame:
+    """One row per key and span in which another version, or other ``values``, is valid now.
+
+    ``changes`` are the versions that came (``change`` = 1) or went (-1). Columns: keys,
+    ``version_from``, ``restated_from``, inclusive, and ``restated_to``, exclusive, NULL for
+    no end. A version that only ended otherwise is restated from the earlier of its ends
+    on. Spans of a key may overlap.
+    """
+    state = F.struct("valid_to", F.struct(F.lit(True).alias("is_there"), *values).alias("values"))
+    pairs = changes.groupBy(*keys, F.col("valid_from").alias("version_from")).agg(
+        F.max(F.when(F.col("change") == 1, state)).alias("came"),
+        F.max(F.when(F.col("change") == -1, state)).alias("went"),
+    )
+    is_same = F.coalesce(F.col("came.values").eqNullSafe(F.col("went.values")), F.lit(False))
+    open_end = (F.col("came").isNotNull() & F.col("came.valid_to").isNull()) | (
+        F.col("went").isNotNull() & F.col("went.valid_to").isNull()
+    )
+    # Both skip NULL.
+    first_end = F.least("came.valid_to", "went.valid_to")
+    spans = pairs.select(
+        *keys,
+        "version_from",
+        F.when(is_same, first_end).otherwise(F.col("version_from")).alias("restated_from"),
+        F.when(~open_end, F.greatest("came.valid_to", "went.valid_to")).alias("restated_to"),
+    )
+    is_some = F.col("restated_to").isNull() | (F.col("restated_from") < F.col("restated_to"))
+    return spans.where(F.col("restated_from").isNotNull() & is_some)
 
 
 def version_id(keys: Sequence[str]) -> Column:

@@ -10,7 +10,7 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from transforms.techniques.scd2 import changes_of_snapshots, history, replayed, touched
+from transforms.techniques.scd2 import changes_of_snapshots, history, replayed, restated, touched
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 SCHEMA = "case string, key string, at timestamp, value string, note string, gone boolean"
@@ -241,3 +241,70 @@ def test_what_is_replayed_and_what_is_kept_are_the_whole_history(spark: SparkSes
         whole = history_of(frame_of(spark, landed))
         assert_df_equality(stored, whole, ignore_row_order=True, ignore_nullable=True)
     assert in_order > 100
+
+
+def test_restated_spans_are_the_instants_with_another_version(spark: SparkSession) -> None:
+    """Random histories of many keys before and after: every instant of a span differs, no other."""
+    random = Random(9)
+    hours, spans = 8, 60
+
+    def history_of(key: int) -> list[tuple[str, int, int | None, str]]:
+        turns = sorted(random.sample(range(hours), random.randint(0, 4)))
+        rows = [
+            (f"k{key}", start, end, random.choice("ab"))
+            for start, end in zip(turns, [*turns[1:], None], strict=True)
+        ]
+        # A delete leaves a gap, or an end.
+        return [row for row in rows if random.random() < 0.8]
+
+    before = [row for key in range(spans) for row in history_of(key)]
+    after = [row for row in before if random.random() < 0.6]
+    after += [row for key in range(spans) if key % 2 for row in history_of(key)]
+    by_start = {row[:2]: row for row in after}
+    after = []
+    for (key, start), row in sorted(by_start.items()):
+        ends = [other for of, other in by_start if of == key and other > start]
+        end = min([*ends, *([row[2]] if row[2] is not None else [])], default=None)
+        after.append((key, start, end, row[3]))
+
+    def valid(rows: list[tuple[str, int, int | None, str]], key: str, at: int) -> object:
+        held = [r for r in rows if r[0] == key and r[1] <= at and (r[2] is None or at < r[2])]
+        return [(r[1], r[3]) for r in held]
+
+    def at(hour: int | None) -> datetime | None:
+        return None if hour is None else datetime(2025, 3, 1, hour)
+
+    rows = [(*row, 1) for row in set(after) - set(before)]
+    rows += [(*row, -1) for row in set(before) - set(after)]
+    changes = spark.createDataFrame(
+        [(key, at(start), at(end), value, change) for key, start, end, value, change in rows],
+        "id STRING, valid_from TIMESTAMP, valid_to TIMESTAMP, value STRING, change INT",
+    )
+    found = restated(changes, keys=("id",), values=("value",)).collect()
+    told = {
+        (row.id, hour)
+        for row in found
+        for hour in range(hours)
+        if row.restated_from.hour <= hour
+        and (row.restated_to is None or hour < row.restated_to.hour)
+    }
+    expected = {
+        (f"k{key}", hour)
+        for key in range(spans)
+        for hour in range(hours)
+        if valid(before, f"k{key}", hour) != valid(after, f"k{key}", hour)
+    }
+    assert told == expected
+    assert expected
+
+
+def test_of_changes_at_one_instant_the_greatest_by_the_ties_holds(spark: SparkSession) -> None:
+    rows = [("k", START, a, b, False) for a, b in ((None, 9), (2, None), (2, 1), (1, 7))]
+    rows += [("gone", START, 5, 5, gone) for gone in (False, True)]
+    frame = spark.createDataFrame(
+        [*rows, *rows[::-1]], "id STRING, at TIMESTAMP, a INT, b INT, is_gone BOOLEAN"
+    )
+    versions = history(
+        frame, keys=("id",), sequence="at", tracked=("a", "b"), deleted="is_gone", ties=("a", "b")
+    ).collect()
+    assert [(row.id, row.a, row.b) for row in versions] == [("k", 2, 1)]

@@ -1,0 +1,101 @@
+"""Landed lines under a privacy policy: applied before they are stored, and counted.
+
+What was done to a line stands in its row in raw, without a value, and comes with it in one
+commit. So what ops.privacy_audit says of a load can be told from raw at any time, once and
+in full, wherever a run was killed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import pyarrow as pa
+from pyspark import cloudpickle
+from pyspark.sql import DataFrame
+from pyspark.sql import types as T
+
+from jobs.lake.commits import Progress
+from jobs.lake.lake import Lake
+from jobs.lake.regions import Rows
+from schemas.contract import Source, Table, table_name
+from schemas.ops import PrivacyAudit
+from transforms.techniques import (
+    allow_list,
+    allowed_json,
+    json_shapes,
+    keyed_hash,
+    line_policy,
+    scan,
+)
+from transforms.techniques.allow_list import Action
+from transforms.techniques.line_policy import ACTIONS, BETWEEN_ACTIONS, LinePolicy
+
+# Up to so many bytes landed, starting processes for Python takes longer than the work.
+IN_THIS_PROCESS_BYTES = 4 * 1024 * 1024
+
+# The function travels whole: the processes that run it need not have Varve.
+for _module in (allow_list, allowed_json, json_shapes, keyed_hash, line_policy, scan):
+    cloudpickle.register_pickle_by_value(_module)
+
+
+def applied(policy: LinePolicy, landed: DataFrame) -> DataFrame:
+    """The lines that are stored, computed where the landed ones are read."""
+
+    def police(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return policy.batches(batches)
+
+    schema = T.StructType([*landed.schema.fields, T.StructField(ACTIONS, T.StringType())])
+    return landed.mapInArrow(police, schema)
+
+
+def applied_here(policy: LinePolicy, landed: DataFrame, raw: type[Table]) -> Rows:
+    """The lines that are stored, in the raw table's columns, computed in this process."""
+    arrow = policy.lines(landed.toArrow()).select(list(raw.columns))
+    return Rows(landed.sparkSession.createDataFrame(arrow), arrow)
+
+
+def audit_load(
+    lake: Lake, source: type[Source], raw: type[Table], load_id: int, run_id: str
+) -> dict[Action, int]:
+    """Write into ops.privacy_audit what was done to the lines of a load, and give it."""
+    counts = _of_load(lake, raw, load_id)
+    place = (run_id, source.system, table_name(source), load_id)
+    values = [(*place, *action, lines) for action, lines in sorted(counts.items())]
+    if values:
+        lake.append_values(PrivacyAudit, values, Progress(run_id=run_id))
+    return counts
+
+
+def is_audited(lake: Lake, source: type[Source], load_id: int) -> bool:
+    """Whether ops.privacy_audit tells of a load; not of one to whose lines nothing was done."""
+    place = (source.system, table_name(source), load_id)
+    return any(
+        (row["system_name"], row["source"], row["load_id"]) == place
+        for row in lake.collect(PrivacyAudit)
+    )
+
+
+def _of_load(lake: Lake, raw: type[Table], load_id: int) -> dict[Action, int]:
+    """Lines by what was done to them, of the raw table's newest load."""
+    counts: Counter[Action] = Counter()
+    version = lake.version(raw)
+    while version is not None and version >= 0:
+        commit = lake.commit(raw, version)
+        if commit is None or commit.added:
+            files = [f for f in (commit.added if commit else ()) if f.partition == str(load_id)]
+            for text, lines in lake.value_counts(raw, ACTIONS, files).items():
+                for action in text.split(BETWEEN_ACTIONS) if text else ():
+                    name, what, rule = action.split(" ")
+                    counts[name, what, rule] += lines
+            break
+        version -= 1
+    return dict(counts)
+
+
+def by_action(counts: Mapping[Action, int]) -> dict[str, int]:
+    """How often what was done: the summary of a run."""
+    found: Counter[str] = Counter()
+    for (_, what, _), lines in counts.items():
+        found[what] += lines
+    return dict(sorted(found.items()))

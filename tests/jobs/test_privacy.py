@@ -1,0 +1,363 @@
+"""What a policy does to what lands: in raw, in the audit, in messages; the key and versions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs import privacy
+from jobs.engine import ops
+from jobs.engine.results import RunResult
+from jobs.engine.runner import Run
+from jobs.errors import UsageError
+from jobs.key import find_key
+from jobs.lake.lake import Lake
+from jobs.landing import ledger
+from jobs.landing.ledger import Landing
+from jobs.privacy import has_policy, load_privacy
+from jobs.settings import load_policy, privacy_values
+from schemas.catalog import SYSTEMS
+from schemas.ops import LandedFiles, PrivacyAudit
+from tests.landing_files import lake_of, policy_of, write_csv
+from tests.proof.canaries import places_of
+from transforms.techniques.keyed_hash import digest, key_id
+
+KEY = "the key of these tests, 32 signs or more"
+AS_OF = date(2025, 3, 31)
+RAW = {raw.source.__name__: raw for raw in SYSTEMS["medspa"].RAW_TABLES}
+LEAD = ("id", "firstName", "email", "phone", "createdAt")
+# Whatever must not be stored holds this word.
+CANARY = "canary"
+
+
+def write_landing(folder: Path) -> None:
+    """Two sources, in each format, with forbidden values."""
+    leads, activities = folder / "medspa/leads", folder / "medspa/activities"
+    rows = [
+        {"id": "L1", "firstName": "Anna", "email": "A@x.org", "phone": "(212) 555-0123"},
+        {"id": "L2", "firstName": "Canary S.", "email": "b@x.org", "lastName": "Canary-Schmidt"},
+        {"id": "L3", "createdAt": "canary-value", "lastName": " ", "notes": "canary-notes"}
+        | {"canary-header of Anna": "x"},
+        {"id": "", "firstName": "Bea", "email": "canary@no-subject.org"},
+    ]
+    columns = (*LEAD, "lastName", "notes", "canary-header of Anna")
+    write_csv(leads / "1.csv", rows, columns)
+    with (leads / "1.csv").open("a") as file:
+        file.write("L9,canary-malformed\n")
+    write_csv(leads / "2.csv", [{"a": "canary-odd"}], ["a"])
+    table = {"id": ["L4", "L5"], "first_name": ["", "Zoë"], "firstName": ["Ann", "canary-camel"]}
+    pq.write_table(pa.table({**table, "canary-odd": ["canary-odd", None]}), leads / "3.parquet")
+    lines: list[Any] = [
+        {"id": "A1", "leadId": "L1", "type": "call", "createdAt": 1740823200123}
+        | {
+            "payloadJson": {
+                "durationSeconds": "30",
+                "notes": "canary-notes",
+                "outcome": "no_answer",
+            }
+        },
+        {"id": "A2", "leadId": "L1", "type": "email_sent", "ssn": "canary-notes"}
+        | {"payloadJson": '{"subject": "pay 4000-0000-0000-0002", "Canary-Key": {"a": "canary"}}'},
+        {"id": "A3", "leadId": "canary@in-a-note.org", "type": "fax 4000-0000-0000-0002"}
+        | {"payload_json": "canary-malformed", "Canary-Key of Anna": "canary-odd"},
+    ]
+    activities.mkdir(parents=True)
+    texts = [json.dumps(line) for line in lines]
+    (activities / "1.jsonl").write_text("\n".join([*texts, '{"id": "canary-malformed', ""]))
+
+
+STORED = {
+    "Leads": [
+        {"id": "L1", "first_name": "Anna", "email": "A@x.org", "phone": "(212) 555-0123"},
+        {"id": "L2", "email": "b@x.org"},
+        {"id": "L3", "created_at": "[withheld]"},
+        {},
+        {"malformed_text": "hmac:" + digest(KEY, "line:L9,canary-malformed")},
+        {},
+        {"id": "L4", "first_name": "Ann"},
+        {"id": "L5", "first_name": "Zoë"},
+    ],
+    "Activities": [
+        {"id": "A1", "lead_id": "L1", "type": "call", "created_at": "1740823200123"}
+        | {"payload_json": '{"outcome":"no_answer","duration_seconds":30}'},
+        {"id": "A2", "lead_id": "L1", "type": "email_sent"}
+        | {"payload_json": '{"subject":"pay [card]"}'},
+        {"id": "A3", "lead_id": "[email]", "type": "fax [card]"} | {"payload_json": "[withheld]"},
+        {"malformed_text": "hmac:" + digest(KEY, 'line:{"id": "canary-malformed')},
+    ],
+}
+AUDITED = {
+    ("leads", "(line)", "withheld", "malformed_line", 1),
+    ("leads", "(other)", "dropped", "not_allowed", 3),
+    ("leads", "created_at", "withheld", "not_a_value", 1),
+    ("leads", "email", "dropped", "no_subject", 1),
+    ("leads", "first_name", "dropped", "no_subject", 1),
+    ("leads", "first_name", "dropped", "not_a_first_name", 1),
+    ("leads", "last_name", "dropped", "not_allowed", 1),
+    ("leads", "notes", "dropped", "not_allowed", 1),
+    ("activities", "(line)", "withheld", "malformed_line", 1),
+    ("activities", "(other)", "dropped", "not_allowed", 1),
+    ("activities", "lead_id", "masked", "email", 1),
+    ("activities", "payload_json", "withheld", "not_json", 1),
+    ("activities", "payload_json.(other)", "dropped", "not_allowed", 1),
+    ("activities", "payload_json.notes", "dropped", "not_allowed", 1),
+    ("activities", "payload_json.subject", "masked", "card", 1),
+    ("activities", "ssn", "dropped", "not_allowed", 1),
+    ("activities", "type", "masked", "card", 1),
+}
+
+
+def land(lake: Lake, landing: Path, systems: tuple[str, ...] = ("medspa",)) -> RunResult:
+    """A run that lands, and has no step after it."""
+    run = Run(lake, dict.fromkeys(systems, ()), load_policy(), systems, AS_OF)
+    return run.execute(Landing(lake, str(landing)))
+
+
+def rows_of(lake: Lake, name: str) -> list[dict[str, str]]:
+    """The landed columns of raw, and the text of malformed lines, without NULLs."""
+    named = [*RAW[name].source.columns, "malformed_text"]
+    rows = sorted(lake.collect(RAW[name]), key=lambda r: (r["landed_file"], r["id"] is None))
+    return [{n: row[n] for n in named if row[n] is not None} for row in rows]
+
+
+def audited(lake: Lake) -> set[tuple[Any, ...]]:
+    told = ("source", "name", "action", "rule", "count")
+    return {tuple(row[n] for n in told) for row in lake.collect(PrivacyAudit)}
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VARVE_HMAC_KEY_FILE", raising=False)
+    monkeypatch.setenv("VARVE_HMAC_KEY", KEY)
+
+
+@pytest.fixture
+def lake(spark: SparkSession, tmp_path: Path) -> Lake:
+    return lake_of(spark, tmp_path / "lake", policy_of("embedded"))
+
+
+@pytest.mark.parametrize(
+    ("store", "at_once"), [("embedded", 1 << 20), ("embedded", 0), ("spark", 0)]
+)
+def test_what_is_stored_and_what_is_told(
+    spark: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    store: str,
+    at_once: int,
+) -> None:
+    """In both stores, and as little lands and as much."""
+    monkeypatch.setattr(ledger, "IN_THIS_PROCESS_BYTES", at_once)
+    lake = lake_of(spark, tmp_path / "lake", policy_of(store))
+    write_landing(tmp_path / "landing")
+    result = land(lake, tmp_path / "landing")
+    assert {name: rows_of(lake, name) for name in STORED} == STORED
+    assert audited(lake) == AUDITED
+    for raw in (RAW["Leads"], RAW["Activities"]):
+        assert all(row["unknown_columns"] is None for row in lake.collect(raw))
+        stored = lake.properties(raw)
+        assert (stored["varve.keyId"], stored["varve.policyVersion"]) == (key_id(KEY), "1")
+    told = ops.results_json(result)
+    loads = {load["source"]: load for load in json.loads(told)["landing"]}
+    assert loads["medspa/leads"]["privacy"] == {"dropped": 8, "withheld": 2}
+    assert set(loads["medspa/leads"]["drift"]) >= {"adds (other)", "adds last_name", "adds notes"}
+    assert places_of([CANARY, KEY], [tmp_path / "lake"], [told]) == {}
+    # Nothing new: nothing is written, and nothing is counted again.
+    land(lake, tmp_path / "landing")
+    assert audited(lake) == AUDITED
+
+
+def test_a_killed_run_leaves_no_count_missing_nor_double(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the raw commit, and after the audit of it, each before the files are noted."""
+    landing = tmp_path / "landing"
+    write_landing(landing)
+
+    def killed(*arguments: Any, **named: Any) -> None:
+        raise KeyboardInterrupt
+
+    for method in ("audit_load", "note"):
+        with monkeypatch.context() as patched:
+            patched.setattr(ledger if method == "audit_load" else Landing, method, killed)
+            with pytest.raises(KeyboardInterrupt):
+                land(lake, landing)
+    assert lake.collect(LandedFiles) == []
+    land(lake, landing)
+    rows = lake.collect(PrivacyAudit)
+    assert audited(lake) == AUDITED
+    assert len(rows) == len(AUDITED)
+    assert {name: rows_of(lake, name) for name in STORED} == STORED
+
+
+# -- the key ---------------------------------------------------------------------------------
+
+
+def key_file(folder: Path, text: str = f"{KEY}\n", mode: int = 0o600) -> str:
+    file = folder / "key"
+    file.write_text(text)
+    file.chmod(mode)
+    return str(file)
+
+
+def test_a_key_from_the_environment_or_from_a_file(tmp_path: Path) -> None:
+    assert find_key({"VARVE_HMAC_KEY": KEY}, ()) == KEY
+    for text in (KEY, f"{KEY}\n", f"{KEY}\r\n"):
+        assert find_key({"VARVE_HMAC_KEY_FILE": key_file(tmp_path, text)}, ("s3a://b/l",)) == KEY
+    assert find_key({"VARVE_HMAC_KEY_FILE": key_file(tmp_path, f"{KEY}\n\n")}, ()) == f"{KEY}\n"
+
+
+Environment = Callable[[Path], dict[str, str]]
+BAD_KEYS: dict[str, tuple[str, Environment]] = {
+    "none": ("there is no key", lambda folder: {"VARVE_HMAC_KEY": ""}),
+    "both": (
+        "both set",
+        lambda folder: {"VARVE_HMAC_KEY": KEY, "VARVE_HMAC_KEY_FILE": key_file(folder)},
+    ),
+    "short": ("shorter than 32", lambda folder: {"VARVE_HMAC_KEY": KEY[:31]}),
+    "short file": (
+        "shorter than 32",
+        lambda folder: {"VARVE_HMAC_KEY_FILE": key_file(folder, KEY[:31] + "\n")},
+    ),
+    "group may read": (
+        "chmod 600",
+        lambda folder: {"VARVE_HMAC_KEY_FILE": key_file(folder, mode=0o640)},
+    ),
+    "others may read": (
+        "mode 644",
+        lambda folder: {"VARVE_HMAC_KEY_FILE": key_file(folder, mode=0o644)},
+    ),
+    "not there": ("cannot read", lambda folder: {"VARVE_HMAC_KEY_FILE": str(folder / "no")}),
+    "a folder": ("cannot read", lambda folder: {"VARVE_HMAC_KEY_FILE": private(folder / "f")}),
+    "no text": ("not text", lambda folder: {"VARVE_HMAC_KEY_FILE": no_text(folder)}),
+    "in the lake": (
+        "lies below",
+        lambda folder: {"VARVE_HMAC_KEY_FILE": key_file(folder / "lake")},
+    ),
+    "linked to": ("lies below", lambda folder: {"VARVE_HMAC_KEY_FILE": link(folder)}),
+}
+
+
+def private(folder: Path) -> str:
+    folder.mkdir(mode=0o700)
+    return str(folder)
+
+
+def no_text(folder: Path) -> str:
+    name = key_file(folder)
+    Path(name).write_bytes(b"\xff" * 40)
+    return name
+
+
+def link(folder: Path) -> str:
+    (folder / "link").symlink_to(key_file(folder / "landing"))
+    return str(folder / "link")
+
+
+@pytest.mark.parametrize("name", BAD_KEYS)
+def test_a_key_that_is_none(tmp_path: Path, name: str) -> None:
+    message, environment = BAD_KEYS[name]
+    for folder in ("lake", "landing"):
+        (tmp_path / folder).mkdir()
+    with pytest.raises(UsageError, match=message) as raised:
+        find_key(environment(tmp_path), (str(tmp_path / "lake"), str(tmp_path / "landing")))
+    assert KEY[:31] not in str(raised.value)
+    assert raised.value.exit_code == 2
+
+
+def test_without_a_key_the_others_run_on(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VARVE_HMAC_KEY")
+    landing = tmp_path / "landing"
+    write_csv(
+        landing / "social/users/1.csv",
+        [{"user_id": "u", "updated_at": "1"}],
+        ("user_id", "updated_at"),
+    )
+    # Nothing of a system with a policy has landed: nobody asks for a key.
+    assert land(lake, landing, ("social", "medspa")).exit_code == 0
+    write_landing(landing)
+    write_csv(
+        landing / "social/users/2.csv",
+        [{"user_id": "v", "updated_at": "1"}],
+        ("user_id", "updated_at"),
+    )
+    result = land(lake, landing, ("medspa", "social"))
+    assert result.exit_code == 2
+    assert "no key" in str(result.refused["medspa"])
+    assert [load.rows for load in result.loads] == [1]
+    assert lake.version(RAW["Leads"]) is None
+    assert len(lake.collect(SYSTEMS["social"].RAW_TABLES[0])) == 2
+
+
+def test_another_key_and_another_policy(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landing = tmp_path / "landing"
+    write_landing(landing)
+    land(lake, landing)
+    before = lake.version(RAW["Leads"])
+    write_csv(landing / "medspa/leads/9.csv", [{"id": "L7"}], LEAD)
+    monkeypatch.setenv("VARVE_HMAC_KEY", KEY[::-1])
+    result = land(lake, landing)
+    assert result.exit_code == 2
+    assert key_id(KEY) in str(result.refused["medspa"])
+    assert KEY[::-1] not in str(result.refused["medspa"])
+    monkeypatch.setenv("VARVE_HMAC_KEY", KEY)
+    for version, told in ((2, "varve migrate"), (0, "Upgrade Varve")):
+        newer = {
+            s: privacy.PrivacyPolicy(version, p.rules) for s, p in load_privacy(["medspa"]).items()
+        }
+        monkeypatch.setattr("jobs.engine.runner.load_privacy", lambda systems, found=newer: found)
+        result = land(lake, landing)
+        assert result.exit_code == 5
+        assert told in str(result.refused["medspa"])
+    assert lake.version(RAW["Leads"]) == before
+
+
+# -- the policy file -------------------------------------------------------------------------
+
+
+def test_the_shipped_policy_fits_its_systems_and_no_other() -> None:
+    declared = {system for system in SYSTEMS if has_policy(system)}
+    assert set(load_privacy(SYSTEMS)) == declared == set(privacy_values())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("version = 1", "", "medspa.version"),
+        ("version = 1", "version = 0", "medspa.version"),
+        ('ad_platform = "text"\n', "", "ad_platform is missing"),
+        ('ad_platform = "text"\n', 'ad_platform = "words"\n', "no kind 'words'"),
+        ('ad_platform = "text"\n', 'ad_platform = "text"\nage = "value"\n', "knows no age"),
+        ('type_column = "kind"', 'type_column = "sort"', "'sort'"),
+        ('segments = "integer"', 'segments = "number"', "segments"),
+        ('payload_json = "json"', 'payload_json = "text"', "payload_json"),
+        (
+            "[medspa.sources.providers.columns]",
+            "[medspa.sources.doctors.columns]",
+            "providers is missing",
+        ),
+        ("[medspa]", "[medspa", "is not TOML"),
+        ("[medspa", "[other", "no policy of medspa"),
+    ],
+)
+def test_a_policy_that_does_not_fit(tmp_path: Path, old: str, new: str, message: str) -> None:
+    from importlib.resources import files
+
+    text = (files("conf") / "privacy.toml").read_text(encoding="utf-8")
+    assert old in text
+    changed = tmp_path / "privacy.toml"
+    changed.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UsageError, match="privacy.toml.*" + message):
+        load_privacy(["medspa"], changed)

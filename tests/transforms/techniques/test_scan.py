@@ -1,0 +1,118 @@
+"""The scan is the plain regular expressions, in a time that grows with the text alone."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from transforms.techniques.scan import PATTERNS, SUSPICIOUS, is_luhn, scan
+
+# What patterns are made of, whole and in pieces, and what must not confuse them.
+PIECES = st.sampled_from(
+    [
+        *("@", "%40", "%", ".", "-", "_", "+", "a", "Z", "x.org", "a@x.org", "b%40y.co", "@x.o"),
+        *("4111 1111 1111 1111", "4111-1111-1111-1112", "5500005555555559", "2221000000000009"),
+        *("123-45-6789", "000-12-3456", "123 45 6789", "ssn ", "SSN", "ſsn", "987654321"),
+        *("MRN: ", "mrn", "medical record", " number", " no.", "ab0012345", "mrn-12"),
+        *("DOB ", "born on ", "birthdate:", "birth date", "date of birth", "1-2-1990", "1/2/90"),
+        *("L70.0", "icd-10 ", "ICD", "dx: ", "diagnosis", "dıagnosis", "l70", "A00.1Z9", "E11"),
+        *("+1 ", "%2B", "1-", "(212) ", "555-0123", "2125550123", "+4930123456", "+49 30 123456"),
+        *("0", "7", "12", "345", "6789", " ", "  ", "\n", "/", "(", ")", ",", "é", "İ", "K", "😀"),
+    ]
+)
+TEXTS = st.lists(PIECES, max_size=12).map("".join)
+
+
+def plainly(text: str) -> tuple[str, tuple[str, ...]]:
+    """The definition: each pattern in turn, on what the one before left."""
+    found = []
+    for name, pattern in PATTERNS.items():
+
+        def mark(match: re.Match[str], name: str = name) -> str:
+            if name == "card" and not luhn(match[0]):
+                return match[0]
+            return f"[{name}]"
+
+        masked = re.sub(pattern, mark, text)
+        if masked != text:
+            found.append(name)
+        text = masked
+    return text, tuple(found)
+
+
+def luhn(text: str) -> bool:
+    """Every second digit from the right is doubled, the digits of all of that are summed."""
+    digits = [int(sign) for sign in text if sign in "0123456789"][::-1]
+    doubled = [str(d * 2) if place % 2 else str(d) for place, d in enumerate(digits)]
+    return sum(int(sign) for number in doubled for sign in number) % 10 == 0
+
+
+@settings(max_examples=1500, deadline=None)
+@given(TEXTS)
+@example("a@x.org_b@y.com%40z.de")
+@example("%40%40a.bc@d.ef")
+@example("a@b.co4111111111111111")
+def test_the_scan_is_the_plain_patterns(text: str) -> None:
+    masked, found = scan(text)
+    assert (masked, found) == plainly(text)
+    if found:
+        assert pc.match_substring_regex(pa.array([text]), SUSPICIOUS).to_pylist() == [True]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="@%40a.- Z", max_size=24))
+def test_addresses_are_found_as_the_plain_pattern_finds_them(text: str) -> None:
+    assert scan(text)[0] == plainly(text)[0]
+
+
+@pytest.mark.parametrize(
+    ("landed", "stored"),
+    [
+        ("pay 4111 1111 1111 1111", "pay [card]"),
+        ("4111 1111 1111 1112", "4111 1111 1111 1112"),
+        ("SSN 123-45-6789, MRN: 0012345, L70.0", "SSN [ssn], [mrn], [icd10]"),
+        ("?e=anna%40x.org&t=2125550123", "?e=[email]&t=[phone]"),
+    ],
+)
+def test_medspa_case_4(landed: str, stored: str) -> None:
+    assert scan(landed)[0] == stored
+
+
+def test_luhn() -> None:
+    assert is_luhn("7992 7398-713")
+    assert not any(is_luhn(f"7992739871{digit}") for digit in "012456789")
+
+
+CATASTROPHES = {
+    "digits": "4" * 100_000,
+    "digits and blanks": "4 " * 50_000,
+    "pairs": "44 " * 33_333,
+    "threes": "444 " * 25_000,
+    "signs": "+4 " * 33_333,
+    "brackets": "(444) " * 16_666,
+    "decimals": "4." * 50_000,
+    "one word": "a" * 100_000 + " @",
+    "words": "a " * 50_000 + "@",
+    "coded": "%40a." * 20_000,
+    "addresses": "@a." * 33_333,
+    "labels": "x@" + "a." * 50_000,
+    "dashes": "x@" + "a-" * 50_000,
+    "groups": "444-44-" * 14_000,
+    "keywords": "born mrn dx " * 8_000 + "1",
+}
+
+
+@pytest.mark.parametrize("name", CATASTROPHES)
+def test_a_hundred_kilobytes_take_milliseconds(name: str) -> None:
+    text = CATASTROPHES[name]
+    started = time.process_time()
+    scan(text)
+    pc.match_substring_regex(pa.array([text]), SUSPICIOUS)
+    # Some 30 ms; a pattern that backtracks takes minutes.
+    assert time.process_time() - started < 0.5
