@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from pyspark.sql import SparkSession
 
 from jobs.session import build_session
 from schemas.catalog import SYSTEMS
 
+# What systems with a privacy policy hash ids with.
+os.environ["VARVE_HMAC_KEY"] = "a key that only tests have, of forty signs"
 
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One process keeps a file's tests, as they share fixtures; of a file that goes through
     the systems those of one system; and every test that reads the lakes that many read."""

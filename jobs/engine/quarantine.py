@@ -65,20 +65,23 @@ def held(lake: Lake, step: Step, show: int = 0) -> dict[str, Any]:
 def _records(lake: Lake, step: Step, count: int) -> list[dict[str, Any]]:
     """Records with their values but the personal ones.
 
-    Their ``record_id`` is left out: a hash of few values can be tried out.
+    Their ``record_id`` is left out: a hash of few values can be tried out. A table without
+    the record tells its own columns.
     """
     table, source = quarantine_of(step), step.inputs[0]
-    order = [n for n in ("landed_file", "landed_line", "record_id") if n in table.columns]
+    order = [n for n in ("landed_file", "landed_line") if n in table.columns]
     told = [n for n in ("landed_file", "landed_line", "due_date") if n in table.columns]
-    first = lake.read(table).orderBy(*order).limit(count)
-    return [
-        {
-            **{name: _plain(row[name]) for name in told},
-            "reasons": list(row["reasons"]),
-            "record": masked(source, json.loads(row["record"])),
-        }
-        for row in first.select(*told, "reasons", "record").collect()
-    ]
+    first = lake.read(table).orderBy(*order, *table.grain).limit(count)
+    records = []
+    for row in first.collect() if lake.row_count(table) else ():
+        if "record" in table.columns:
+            record = masked(source, json.loads(row["record"]))
+        else:
+            own = row.asDict()
+            record = masked(table, {name: own[name] for name in own if name != "reasons"})
+        plain = {name: _plain(row[name]) for name in told}
+        records.append({**plain, "reasons": list(row["reasons"]), "record": record})
+    return records
 
 
 def _plain(value: Any) -> Any:
