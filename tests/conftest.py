@@ -14,20 +14,18 @@ from schemas.catalog import SYSTEMS
 os.environ["VARVE_HMAC_KEY"] = "a key that only tests have, of forty signs"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """One process keeps a file's tests, as they share fixtures; of a file that goes through
     the systems those of one system; and every test that reads the lakes that many read."""
-    for item in items:
-        shared = {
-            name
-            for name, found in item._fixtureinfo.name2fixturedefs.items()
-            if found[-1].scope == "session" and found[-1].baseid and name != "spark"
-        }
-        values = getattr(item, "callspec", None) and item.callspec.params.values()
-        systems = [value for value in values or () if isinstance(value, str) and value in SYSTEMS]
-        group = "lakes" if shared else " ".join([item.path.stem, *systems[:1]])
-        item.add_marker(pytest.mark.xdist_group(group))
+    shared = {
+        name
+        for name, found in item._fixtureinfo.name2fixturedefs.items()
+        if found[-1].scope == "session" and found[-1].baseid and name != "spark"
+    }
+    values = getattr(item, "callspec", None) and item.callspec.params.values()
+    systems = [value for value in values or () if isinstance(value, str) and value in SYSTEMS]
+    group = "lakes" if shared else " ".join([item.path.stem, *systems[:1]])
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,11 @@ from nbclient import NotebookClient
 
 from jobs.lake.lake import Lake
 from schemas.catalog import ALL_TABLES
-from schemas.contract import Table, description
+from schemas.contract import Layer, Table, description
 from tests.jobs.conftest import Bookings, Served
 
+# The lake of saas is of sound rows alone.
+TABLES = [t for t in ALL_TABLES if t.system != "saas" or t.layer is not Layer.QUARANTINE]
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 
 
@@ -55,7 +57,7 @@ def lake_of(
     }
 
 
-@pytest.mark.parametrize("table", ALL_TABLES, ids=lambda t: f"{t.layer}-{t.__name__}")
+@pytest.mark.parametrize("table", TABLES, ids=lambda t: f"{t.layer}-{t.__name__}")
 def test_other_readers_see_what_spark_sees(lake_of: dict[str, Lake], table: type[Table]) -> None:
     lake = lake_of[table.system]
     path = lake.path(table)
