@@ -3,8 +3,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-# Planning keeps one core busy: two processes share the tests, file by file.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+# Planning keeps one core busy: two processes share the tests (see tests/conftest.py).
+PYTEST := $(BIN)/python -m pytest -n 2
 
 .PHONY: help install demo test proof bench check docs package clean
 .DEFAULT_GOAL := help

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -14,18 +16,24 @@ from schemas.catalog import SYSTEMS
 os.environ["VARVE_HMAC_KEY"] = "a key that only tests have, of forty signs"
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
+# The files whose tests read the lakes of tests/jobs/conftest.py.
+READS_LAKES = re.compile(r"^tests/jobs/test_(run_|readers|bad_bookings|medspa_audits)")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """One process keeps a file's tests, as they share fixtures; of a file that goes through
     the systems those of one system; and every test that reads the lakes that many read."""
-    shared = {
-        name
-        for name, found in item._fixtureinfo.name2fixturedefs.items()
-        if found[-1].scope == "session" and found[-1].baseid and name != "spark"
-    }
-    values = getattr(item, "callspec", None) and item.callspec.params.values()
-    systems = [value for value in values or () if isinstance(value, str) and value in SYSTEMS]
-    group = "lakes" if shared else " ".join([item.path.stem, *systems[:1]])
-    item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByLake(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, name = nodeid.partition("::")
+            if READS_LAKES.match(file):
+                return "lakes"
+            words = re.split(r"[^a-z]", name.partition("[")[2])
+            return " ".join([file, *[word for word in words if word in SYSTEMS][:1]])
+
+    return ByLake(config, log)
 
 
 @pytest.fixture(scope="session")
