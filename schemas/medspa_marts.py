@@ -147,10 +147,10 @@ class LeadFunnelDaily(_Mart):
     source = _SOURCE
     campaign_id = _CAMPAIGN
     leads = _count("Live leads created on the day.")
-    contacted = _count("consult_booked, or ever in Contacted.")
     consult_booked = _count(
         "Ever in Consult Booked or Won, or with an event consult_booked or consult_show."
     )
+    contacted = _count("consult_booked, or ever in Contacted.")
     shown = _count("With a consult_show.")
     won = _count("In Won now.")
     lost = _count("In Lost now.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.contract import BIGINT, DATE, DOUBLE, STRING, TIMESTAMP, Column
+from schemas.contract import BIGINT, BOOLEAN, DATE, DOUBLE, INT, STRING, TIMESTAMP, Column
 from schemas.saas_operations import SNAPSHOT, Core, History, Intermediate, Mart
 from schemas.saas_usage import FEATURE
 
@@ -112,7 +112,8 @@ class FeaturePrerequisites(Core):
 
     feature_id = FEATURE
     prerequisite_id = Column(STRING, "The feature that it cannot do without.", required=True)
-    depth = Column(BIGINT, "Fewest steps from one to the other.", required=True)
+    depth = Column(INT, "Fewest steps from one to the other.", required=True)
+    is_cyclic = Column(BOOLEAN, "The feature reaches itself.", required=True)
     users_28 = Column(BIGINT, "Users of the feature in 28 days.", required=True)
     users_of_both_28 = Column(BIGINT, "Those who used the other in them, too.", required=True)
     prerequisite_share = Column(DOUBLE, "users_of_both_28 / users_28.")

@@ -226,6 +226,7 @@ HUBSPOT_CAMPAIGNS = landed(
     "HubspotCampaigns",
     "version of a campaign",
     "campaign_id name channel status started_at ended_at updated_at is_deleted",
+    birth="started_at",
 )
 HUBSPOT_EMAIL_EVENTS = landed(
     "HubspotEmailEvents",

@@ -72,7 +72,11 @@ BILLED = (
 
 def _too_few_matched(result: DataFrame, *inputs: DataFrame) -> DataFrame:
     """Sources of customers of which less is matched than must be."""
-    return reconciliations.matched_too_few(result)
+    return reconciliations.matched_too_few(inputs[-1])
+
+
+# Of a step whose last read is SourceMatch.
+ENOUGH_IS_MATCHED = Reconciliation("enough_is_matched", _too_few_matched)
 
 
 def _items_differ(result: DataFrame, *inputs: DataFrame) -> DataFrame:
@@ -134,7 +138,6 @@ STEPS = (
         customer_map.source_match,
         reads=(Whole(IntCustomerMap), Whole(StgStripeSubscriptions)),
         write=Replace(),
-        audits=(Reconciliation("enough_is_matched", _too_few_matched),),
     ),
     Step(
         IntFxRates,
@@ -290,19 +293,21 @@ STEPS = (
             Whole(SourceMatch),
         ),
         write=Replace(),
-        audits=(Reconciliation("closes_as_the_days_do", _closes_differ),),
+        audits=(ENOUGH_IS_MATCHED, Reconciliation("closes_as_the_days_do", _closes_differ)),
     ),
     Step(
         RevenueRetentionMonthly,
         revenue_marts.revenue_retention_monthly,
         reads=(Whole(IntCustomerSpans), Whole(CustomersHistory), Whole(SourceMatch)),
         write=Replace(),
+        audits=(ENOUGH_IS_MATCHED,),
     ),
     Step(
         RetentionCohorts,
         revenue_marts.retention_cohorts,
         reads=(Whole(IntCustomerSpans), Whole(CustomersHistory), Whole(SourceMatch)),
         write=Replace(),
+        audits=(ENOUGH_IS_MATCHED,),
     ),
     Step(
         RetentionTriangle,

@@ -21,6 +21,8 @@ from transforms.techniques.sql_text import is_in, literal
 PROCEDURES = ("BTX", "FILLER", "LASER", "RHINO", "BREAST", "TUMMY", "FACE")
 # Revenue of a month in cents times a percent, in hundredths of a cent: nothing is lost.
 _EXACT = "DECIMAL(31,4)"
+# As for every column of cents.
+MOST_CENTS = 10**14 - 1
 _MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 _RULE = (
     "type STRING, percent DECIMAL(7,4), amount_cents BIGINT, mode STRING, "
@@ -106,7 +108,8 @@ def _is_percent(value: str) -> str:
 
 def _is_amount(value: str) -> str:
     is_whole = f"schema_of_variant({value}) = 'BIGINT'"
-    return f"coalesce({is_whole} AND try_variant_get({value}, '$', 'bigint') >= 0, false)"
+    amount = f"try_variant_get({value}, '$', 'bigint')"
+    return f"coalesce({is_whole} AND {amount} BETWEEN 0 AND {MOST_CENTS}, false)"
 
 
 def _is_month(key: str) -> str:

@@ -24,10 +24,10 @@ from schemas.contract import Source, Table
 from transforms.medspa import commission_rules as rules_json
 from transforms.techniques.contacts import email, phone
 from transforms.techniques.identity import absent_to_null
-from transforms.techniques.quality import day, digits_only, is_json, trimmed
+from transforms.techniques.quality import day, digits_only, instant, is_json, trimmed
 from transforms.techniques.ranges import Days
 from transforms.techniques.records import judged, landed_records
-from transforms.techniques.sql_text import is_in, literal, quoted, with_columns
+from transforms.techniques.sql_text import literal, quoted, with_columns
 
 Keyed = Callable[[Column], Column]
 
@@ -241,7 +241,8 @@ def opportunities(
     """The rows for stg_opportunities: expected_value_not_positive, procedure_code_unknown,
     expected_date_unreadable, expected_date_in_past (before the day of created_at)."""
     expected = day("expected_date", reporting_time_zone)
-    created = day("created_at", reporting_time_zone)
+    zone = literal(reporting_time_zone)
+    created = f"to_date(from_utc_timestamp({instant('created_at')}, {zone}))"
     how = _Reading(
         landing.Opportunities,
         keys=("id", "lead_id"),
@@ -347,8 +348,9 @@ def deletions(
     raw: DataFrame, *, earliest_date: date, latest_date: date, keyed_hash: Keyed
 ) -> DataFrame:
     """The rows for stg_deletions: entity_unknown; of a lead also its key."""
-    snake = f"lower(regexp_replace(entity, {literal('([a-z0-9])([A-Z])')}, {literal('$1_$2')}))"
-    entity = f"CASE WHEN {is_in(snake, ENTITIES)} THEN {snake} END"
+    named = {name.replace("_", ""): name for name in ENTITIES}
+    whens = " ".join(f"WHEN {literal(flat)} THEN {literal(name)}" for flat, name in named.items())
+    entity = f"CASE lower(replace(entity, '_', '')) {whens} END"
     how = _Reading(
         landing.Deletions,
         own="deleted_at",

@@ -149,7 +149,9 @@ def int_touches(
         F.col("company_id").alias("__company"),
     )
     channels = latest(
-        told_versions(stg_hubspot_campaigns, key="campaign_id", birth=None, as_of=as_of, zone=zone)
+        told_versions(
+            stg_hubspot_campaigns, key="campaign_id", birth="started_at", as_of=as_of, zone=zone
+        )
     ).select("campaign_id", F.col("channel").alias("__channel"))
     people = int_contacts.select("contact_id", "survivor_contact_id", "company_id")
     found = (

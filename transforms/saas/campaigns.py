@@ -49,7 +49,7 @@ def int_campaign_versions(
     """See `IntCampaignVersions`."""
     key, zone = "campaign_id", reporting_time_zone
     told = told_versions(
-        stg_hubspot_campaigns, key=key, birth=None, as_of=as_of, zone=zone
+        stg_hubspot_campaigns, key=key, birth="started_at", as_of=as_of, zone=zone
     ).withColumn("is_told", ~F.coalesce("is_deleted", F.lit(False)))
     spent = (
         _spend(stg_app_campaign_spend, as_of, zone)
@@ -166,13 +166,17 @@ def campaigns_daily(
     key, day, zone = "campaign_id", "snapshot_date", reporting_time_zone
     facts = int_campaign_facts.withColumnRenamed("fact_date", day)
     lasts = facts.groupBy(key).agg(F.max(day).alias("last_fact"))
-    # Both skip NULL: without a fact the end alone counts.
-    until = F.when(
-        F.col("last_end").isNotNull(), F.greatest(daily.day_of("last_end", zone), "last_fact")
+    births = int_campaign_versions.groupBy(key).agg(
+        daily.day_of(F.min("valid_from"), zone).alias("born_on")
     )
+    # Skips NULL: without a fact the end alone counts, but one that ended before it was heard
+    # of has the day of its birth.
+    last_days = (daily.day_of("last_end", zone), F.col("last_fact"), F.col("born_on"))
+    until = F.when(F.col("last_end").isNotNull(), F.greatest(*last_days))
     rows = (
         daily.days_of_versions(int_campaign_versions, key=key, day=day, as_of=as_of, zone=zone)
         .join(lasts, on=key, how="left")
+        .join(births, on=key)
         .where(until.isNull() | (F.col(day) <= until))
         .select(key, day, "channel", "status", "lifecycle")
     )

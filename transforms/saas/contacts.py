@@ -51,7 +51,7 @@ def int_contacts(
         .join(chains, on="contact_id", how="left")
         .withColumn("survivor_contact_id", F.coalesce("merged_into", "contact_id"))
     )
-    companies = told.select(
+    companies = there.select(
         F.col("contact_id").alias("survivor_contact_id"), F.col("company_id").alias("__company")
     )
     return with_customer(

@@ -264,7 +264,7 @@ def customer_success_accounts(
         f"CASE WHEN health_score IS NOT NULL AND score_before IS NOT NULL AND {most}.by < 0 "
         f"THEN {most}.name END AS health_reason",
         f"datediff(next_renewal_date, DATE'{as_of.isoformat()}') AS days_to_renewal",
-        f"CAST(round(mrr * CAST(churn_risk_share AS DECIMAL(14,12)), 2) AS {_MONEY}) "
+        f"CAST(CAST(CAST(mrr AS DOUBLE) * churn_risk_share AS DECIMAL(38,8)) AS {_MONEY}) "
         "AS mrr_at_risk",
     )
     rank = (

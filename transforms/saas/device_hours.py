@@ -205,7 +205,10 @@ def devices_atomic(
         stg_app_devices, key="device_id", birth="installed_at", as_of=as_of, zone=zone
     )
     over = F.when(F.col("decommissioned_at") < end, F.col("decommissioned_at"))
-    told = latest(versions).select("device_id", "installed_at", over.alias("decommissioned_at"))
+    installed = F.when(F.col("installed_at") < end, F.col("installed_at"))
+    told = latest(versions).select(
+        "device_id", installed.alias("installed_at"), over.alias("decommissioned_at")
+    )
     lived = lives(versions, as_of, zone).select(
         "device_id",
         F.greatest(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from schemas.saas_marts import ExecutiveDashboardMonthly
@@ -148,15 +148,20 @@ def _at_close(closes: DataFrame) -> DataFrame:
         F.expr("sum(mau) AS mau"),
         F.expr("sum(CAST(known_seconds_28 AS DECIMAL(20,6))) AS known"),
         F.expr("sum(CAST(outage_seconds_28 AS DECIMAL(20,6))) AS down"),
-        *[F.expr(f"percentile({mrr}, {q}) AS {name}") for name, q in QUANTILES.items()],
+        *[_to_the_cent(f"percentile({mrr}, {q})").alias(name) for name, q in QUANTILES.items()],
         F.expr(f"count({cents}) AS n"),
         F.expr(f"CAST(sum({cents}) AS DECIMAL(38,0)) AS s"),
         F.expr(f"CAST(sum({cents} * {cents}) AS DECIMAL(38,0)) AS ss"),
     )
     spread = "CAST(CAST(n AS DECIMAL(18,0)) * ss - s * s AS DOUBLE) / (n * (n - 1))"
     return told.withColumn(
-        "mrr_stddev", F.expr(f"CASE WHEN n > 1 THEN sqrt({spread}) / 100 END")
+        "mrr_stddev", _to_the_cent(f"CASE WHEN n > 1 THEN sqrt({spread}) / 100 END")
     ).withColumn("uptime_share", ratio(F.col("known") - F.col("down"), F.col("known")))
+
+
+def _to_the_cent(amount: str) -> Column:
+    # The last bits of a double are no part of an amount.
+    return F.expr(f"CAST(CAST({amount} AS DECIMAL(38,8)) AS {_MONEY})")
 
 
 def _opened(customers_daily: DataFrame) -> DataFrame:

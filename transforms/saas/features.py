@@ -328,17 +328,12 @@ def feature_prerequisites(
         int_feature_dependencies.where("feature_id <> prerequisite_id")
         .join(used, on="feature_id", how="left")
         .join(both, on=["prerequisite_id", "user_id"], how="left")
-        .groupBy("feature_id", "prerequisite_id", "depth")
+        .groupBy("feature_id", "prerequisite_id", "depth", "is_cyclic")
         .agg(
             F.count("user_id").alias("users_28"),
             F.count("__both").alias("users_of_both_28"),
         )
-        .withColumns(
-            {
-                "depth": F.col("depth").cast("bigint"),
-                "prerequisite_share": ratio(F.col("users_of_both_28"), F.col("users_28")),
-            }
-        )
+        .withColumn("prerequisite_share", ratio(F.col("users_of_both_28"), F.col("users_28")))
         .select(*FeaturePrerequisites.columns)
     )
 

@@ -153,6 +153,7 @@ def _discounts(
             how="inner",
         )
         .selectExpr(
+            "discount_id",
             "subscription_id AS own_id",
             "stripe_customer_id AS discounted_customer_id",
             "started_at",

@@ -180,8 +180,14 @@ def locations_atomic(
     """See `LocationsAtomic`."""
     key, zone = "location_id", reporting_time_zone
     versions = told_versions(stg_app_locations, key=key, birth="opened_at", as_of=as_of, zone=zone)
-    over = F.when(F.col("closed_at") < daily.ends(as_of, zone), F.col("closed_at"))
-    told = latest(versions).select(key, "opened_at", over.alias("closed_at"))
+    end = daily.ends(as_of, zone)
+    told = latest(versions).select(
+        key,
+        *[
+            F.when(F.col(name) < end, F.col(name)).alias(name)
+            for name in ("opened_at", "closed_at")
+        ],
+    )
     first = F.date_sub(F.lit(as_of), TRAILING_DAYS - 1)
     is_recent = F.col("snapshot_date") >= first
     facts = [n for n in LocationsDaily.columns if n not in (key, "customer_id", "status")]

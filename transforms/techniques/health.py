@@ -83,9 +83,11 @@ def discrimination(snapshots: DataFrame) -> DataFrame:
         F.expr(f"CAST(sum({s} * {s}) AS DOUBLE) AS ss"),
         F.expr(f"CAST(sum({y}) AS DOUBLE) AS y"),
         F.expr(f"CAST(sum({s} * {y}) AS DOUBLE) AS sy"),
+        F.expr("min(score) < max(score) AND min(has_left) < max(has_left) AS varies"),
     )
     spread = "(n * ss - s * s) * (n * y - y * y)"
     return pairs.join(sums, how="cross").selectExpr(
         "try_divide(won, pairs) AS auc",
-        f"CASE WHEN {spread} > 0 THEN (n * sy - s * y) / sqrt({spread}) END AS correlation",
+        f"CASE WHEN varies AND {spread} > 0 THEN (n * sy - s * y) / sqrt({spread}) END "
+        "AS correlation",
     )

@@ -16,6 +16,8 @@ from transforms.techniques.sql_text import literal, quoted
 
 # Marks are no keywords: what stands in their place neither begins a match nor lets one through.
 _MARK, _NO_KEYWORD = r"\[(?:" + "|".join(PATTERNS) + r")\]", "[x]"
+# Behind a match the scan begins another only where no sign of a number or word stands before it.
+_BEGINS_ANOTHER, _NO_START = r"(?=[+(]|%2B)", "x"
 # What each of the patterns has at least one of.
 _AT_LEAST = "[0-9@]|%40"
 
@@ -25,7 +27,9 @@ def looks_personal(text: str) -> str:
 
     What `scan` has put in place of a match counts for nothing.
     """
-    whole, text = text, f"regexp_replace({text}, {literal(_MARK)}, {literal(_NO_KEYWORD)})"
+    whole = text
+    text = f"regexp_replace({text}, {literal(_MARK + _BEGINS_ANOTHER)}, {literal(_NO_START)})"
+    text = f"regexp_replace({text}, {literal(_MARK)}, {literal(_NO_KEYWORD)})"
     found = [
         f"{text} RLIKE {literal(pattern)}" for name, pattern in PATTERNS.items() if name != "card"
     ]
@@ -41,7 +45,7 @@ def texts_that_look_personal(
 
     texts    columns of text
     ids      columns of ids: one all of digits is an id whatever it looks like
-    objects  columns of JSON objects: of their values, too, those all of digits are ids
+    objects  columns of JSON objects: of their values, too, whole numbers are ids or counts
     """
     rules = [looks_personal(quoted(name)) for name in texts]
     rules += [_looks_personal_id(quoted(name)) for name in ids]
@@ -53,4 +57,4 @@ def texts_that_look_personal(
 
 
 def _looks_personal_id(text: str) -> str:
-    return f"({text} NOT RLIKE '^[0-9]+$' AND {looks_personal(text)})"
+    return f"({text} NOT RLIKE '^-?[0-9]+$' AND {looks_personal(text)})"

@@ -35,7 +35,8 @@ def frame(spark: SparkSession, table: type[Table], rows: Iterable[Mapping[str, A
         if "tie_text" in values and values["tie_text"] is None:
             values["tie_text"] = "\x1f".join(str(v or "") for v in row.values())
         if "version_at" in values and values["version_at"] is None:
-            births = ("created_at", "opened_at", "installed_at", "released_at", "occurred_at")
+            births = ("created_at", "opened_at", "installed_at", "released_at", "started_at")
+            births += ("occurred_at",)
             told = [values.get("updated_at"), *(values.get(name) for name in births)]
             values["version_at"] = next((v for v in told if v is not None), EPOCH)
         for name, of in (("occurred_date", "occurred_at"), ("called_date", "called_at")):

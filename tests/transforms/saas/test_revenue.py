@@ -360,14 +360,14 @@ def test_a_stripe_customer_is_matched_by_link_or_domain_and_else_its_own(made: C
     assert len([r for r in paid if r.customer_id.startswith("stripe:")]) == 3
     [stripe] = [r for r in made.made.rows(SourceMatch) if r.source_system == "stripe"]
     assert stripe.matched == 2
-    assert set(made.made.failures(SourceMatch).values()) == {1}
+    assert made.made.failures(MrrWaterfallMonthly)["enough_is_matched"] == 1
 
 
 def test_everything_adds_up(made: Company) -> None:
     for table in AUDITED:
         found = made.made.failures(table)
         assert found
-        assert set(found.values()) == {0}, table
+        assert {failures for name, failures in found.items() if name != "enough_is_matched"} == {0}
     [last] = [r for r in made.made.rows(MrrWaterfallMonthly) if r.month == date(2026, 1, 1)]
     assert last.closing_mrr == sum(r.mrr for (_, day), r in made.daily.items() if day == AS_OF)
     assert (last.is_provisional, last.churn_mrr, last.churned_customers) == (True, 50, 1)
