@@ -27,7 +27,7 @@ from jobs.errors import SPARK_ERRORS, STORE_ERRORS, StepFailed, UsageError, Varv
 from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
 from jobs.lease import Lease
-from jobs.session import build_session, under_spark_submit
+from jobs.session import HEADERS, build_session, never_told, under_spark_submit
 from jobs.settings import Policy, load_policy
 from jobs.systems import STEPS
 
@@ -249,6 +249,7 @@ def _lake(
         making = archive.making_options() if keeps_classes else ""
         spark = build_session(places=[root, landing or ""], java_options=making or None)
     spark.sparkContext.setLogLevel(log_level)
+    never_told(spark, HEADERS)
     try:
         engine = (policy or load_policy()).engine
         yield Lake(spark, root, store=engine.store, embedded_max_mib=engine.embedded_max_mib)

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from typing import Any
 
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
@@ -128,3 +129,14 @@ def suit_to(spark: SparkSession, landed_bytes: int) -> None:
     given = spark.sparkContext.getConf().get(_SHUFFLE_PARTITIONS, "200")
     partitions = given if compiles else SMALL_SHUFFLE_PARTITIONS
     spark.conf.set(_SHUFFLE_PARTITIONS, partitions)
+
+
+# Who in Spark quotes the header of a CSV file, at any level: a header may be somebody's data.
+HEADERS = "org.apache.spark.sql.catalyst.csv.CSVHeaderChecker"
+
+
+def never_told(spark: SparkSession, logger: str) -> None:
+    """Silence a logger in this process, whatever the level of the others."""
+    jvm: Any = spark.sparkContext._jvm
+    log4j = jvm.org.apache.logging.log4j
+    log4j.core.config.Configurator.setLevel(logger, log4j.Level.OFF)
