@@ -76,6 +76,7 @@ from transforms.ecommerce import (
     staging,
 )
 from transforms.techniques import periods
+from transforms.techniques.reconciliation import other_sums
 from transforms.techniques.records import one_per_record
 
 # By which instant records lie in the future, where it is not updated_at.
@@ -97,17 +98,17 @@ def _versions_differ(
 
 def _orders_differ(result: DataFrame, order_line: DataFrame) -> DataFrame:
     """Orders whose net is not that of their lines."""
-    return reconciliations.other_net(result, order_line, of="net_amt", by=("order_id",))
+    return other_sums(result, order_line, of="net", expected_of="net_amt", by=("order_id",))
 
 
 def _days_differ(result: DataFrame, orders: DataFrame) -> DataFrame:
     """Days whose net is not that of their orders."""
-    return reconciliations.other_net(result, orders, by=("order_date",))
+    return other_sums(result, orders, of="net", by=("order_date",))
 
 
 def _shop_differs(result: DataFrame, daily_orders: DataFrame) -> DataFrame:
     """A net of all days that is not that of the orders."""
-    return reconciliations.other_net(result, daily_orders)
+    return other_sums(result, daily_orders, of="net")
 
 
 def _levels_differ(
@@ -125,17 +126,17 @@ def _periods_differ(result: DataFrame, days: DataFrame, *months: DataFrame) -> D
 def _history_differs(result: DataFrame, orders: DataFrame, order_line: DataFrame) -> DataFrame:
     """Customers whose net is not that of their orders."""
     theirs = reconciliations.of_customers(orders)
-    return reconciliations.other_net(result, theirs, by=("customer_id",))
+    return other_sums(result, theirs, of="net", by=("customer_id",))
 
 
 def _cohort_orders_differ(result: DataFrame, orders: DataFrame, firsts: DataFrame) -> DataFrame:
     """A net of the cohorts' months that is not that of the orders but guests'."""
-    return reconciliations.other_net(result, reconciliations.of_customers(orders))
+    return other_sums(result, reconciliations.of_customers(orders), of="net")
 
 
 def _cohorts_differ(result: DataFrame, cohort_orders: DataFrame) -> DataFrame:
     """Cohorts whose net is not that of their orders."""
-    return reconciliations.other_net(result, cohort_orders, by=("cohort_month",))
+    return other_sums(result, cohort_orders, of="net", by=("cohort_month",))
 
 
 def _campaigns_differ(result: DataFrame, order_line: DataFrame, *others: DataFrame) -> DataFrame:

@@ -49,24 +49,27 @@ from schemas.healthcare_landing import (
     StgUsers,
 )
 from transforms.healthcare import core, identities, marts, reconciliations, staging
+from transforms.techniques.as_of import without_valid_version
+from transforms.techniques.reconciliation import other_sums
 from transforms.techniques.records import one_per_record
+from transforms.techniques.scd2 import overlapping_versions
 
 MAP_KEY = ("identity_type", "identity_value")
 
 
 def _user_versions_overlap(result: DataFrame, stg_users: DataFrame) -> DataFrame:
     """Versions of a user that reach into the next."""
-    return reconciliations.overlapping_versions(result, keys=("user_id",))
+    return overlapping_versions(result, keys=("user_id",))
 
 
 def _identity_versions_overlap(result: DataFrame, *inputs: DataFrame) -> DataFrame:
     """Versions of an identity that reach into the next."""
-    return reconciliations.overlapping_versions(result, keys=MAP_KEY)
+    return overlapping_versions(result, keys=MAP_KEY)
 
 
 def _user_not_valid(result: DataFrame, *inputs: DataFrame) -> DataFrame:
     """Appointments whose user_sk names no version that was valid at booked_at."""
-    return reconciliations.users_not_valid_when_booked(result, inputs[2])
+    return without_valid_version(result, inputs[2], surrogate="user_sk", at="booked_at")
 
 
 def _payments_differ(result: DataFrame, *inputs: DataFrame) -> DataFrame:
@@ -78,14 +81,12 @@ def _spend_differs(
     result: DataFrame, fact_session: DataFrame, fact_appointment: DataFrame
 ) -> DataFrame:
     """A sum of spend that is not that of the users' appointments."""
-    return reconciliations.other_total(
-        result, "total_spend", fact_appointment, "net_payment_amount"
-    )
+    return other_sums(result, fact_appointment, of="total_spend", expected_of="net_payment_amount")
 
 
 def _revenue_differs(result: DataFrame, fact_appointment: DataFrame) -> DataFrame:
     """A sum of revenue that is not that of the appointments."""
-    return reconciliations.other_total(result, "revenue", fact_appointment, "net_payment_amount")
+    return other_sums(result, fact_appointment, of="revenue", expected_of="net_payment_amount")
 
 
 STEPS = (

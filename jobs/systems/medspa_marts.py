@@ -21,6 +21,7 @@ from schemas import medspa_landing as landing
 from schemas import medspa_marts as marts
 from transforms.medspa import marts as counted
 from transforms.medspa import progress, reconciliations
+from transforms.techniques.reconciliation import other_sums
 
 
 def _other_leads(result: DataFrame, *inputs: DataFrame) -> DataFrame:
@@ -43,7 +44,7 @@ def _other_revenue_of_months(result: DataFrame, *inputs: DataFrame) -> DataFrame
 def _other_revenue_of_campaigns(result: DataFrame, *inputs: DataFrame) -> DataFrame:
     """Campaigns' months whose revenue is not that which was counted."""
     by = ("campaign_id", "month")
-    return reconciliations.other_sums(result, inputs[0], by=by, of="revenue_cents")
+    return other_sums(result, inputs[0], by=by, of="revenue_cents")
 
 
 def _other_commissions(result: DataFrame, *inputs: DataFrame) -> DataFrame:

@@ -57,6 +57,7 @@ from transforms.saas import (
     executive,
     reconciliations,
 )
+from transforms.techniques.daily import days_unlike_history
 
 
 def _money_differs(result: DataFrame, *inputs: DataFrame) -> DataFrame:
@@ -66,8 +67,12 @@ def _money_differs(result: DataFrame, *inputs: DataFrame) -> DataFrame:
 
 def _days_differ(result: DataFrame, *inputs: DataFrame, reporting_time_zone: str) -> DataFrame:
     """Days that are not as the history has the customer at their end."""
-    return reconciliations.days_unlike_history(
-        result, inputs[1], "customer_id", ("lifecycle", "plan"), reporting_time_zone
+    return days_unlike_history(
+        result,
+        inputs[1],
+        key="customer_id",
+        columns=("lifecycle", "plan"),
+        zone=reporting_time_zone,
     )
 
 

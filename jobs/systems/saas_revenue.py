@@ -60,6 +60,8 @@ from transforms.saas import (
     subscriptions,
     subscriptions_atomic,
 )
+from transforms.techniques.daily import days_unlike_history
+from transforms.techniques.reconciliation import other_sums
 
 BILLED = (
     StgStripeSubscriptions,
@@ -81,17 +83,18 @@ ENOUGH_IS_MATCHED = Reconciliation("enough_is_matched", _too_few_matched)
 
 def _items_differ(result: DataFrame, *inputs: DataFrame) -> DataFrame:
     """Days on which the subscriptions' MRR is not that of their items."""
-    return reconciliations.days_with_other_mrr(result, "snapshot_date", inputs[1], "price_date")
+    items = inputs[1].withColumnRenamed("price_date", "snapshot_date")
+    return other_sums(result, items, of="mrr", by=("snapshot_date",))
 
 
 def _days_differ(result: DataFrame, *inputs: DataFrame, reporting_time_zone: str) -> DataFrame:
     """Days that are not as the history has the subscription at their end."""
-    return reconciliations.days_unlike_history(
+    return days_unlike_history(
         result,
         inputs[2],
-        "subscription_id",
-        subscriptions.TOLD_BY_HISTORY,
-        reporting_time_zone,
+        key="subscription_id",
+        columns=subscriptions.TOLD_BY_HISTORY,
+        zone=reporting_time_zone,
     )
 
 

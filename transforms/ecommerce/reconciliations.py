@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from transforms.ecommerce.sales import TOTAL
 from transforms.ecommerce.staging import COUNT
+from transforms.techniques.as_of import without_valid_version
 from transforms.techniques.periods import MONTH
+from transforms.techniques.reconciliation import other_sums
 
 
 def versions_not_valid_then(
@@ -17,29 +19,10 @@ def versions_not_valid_then(
 ) -> DataFrame:
     """Lines whose customer_sk or product_sk names no version that was valid at order_time."""
     found = [
-        order_line.where(F.col(key).isNotNull())
-        .select("line_item_id", "order_time", key)
-        .join(versions.select(key, "valid_from", "valid_to"), on=key, how="left")
-        .where(~F.coalesce(_is_valid_at("order_time"), F.lit(False)))
-        .select("line_item_id")
+        without_valid_version(order_line, versions, surrogate=key, at="order_time")
         for key, versions in (("customer_sk", customer), ("product_sk", product))
     ]
-    return reduce(DataFrame.union, found)
-
-
-def _is_valid_at(at: str) -> Column:
-    not_over = F.col("valid_to").isNull() | (F.col(at) < F.col("valid_to"))
-    return (F.col("valid_from") <= F.col(at)) & not_over
-
-
-def other_net(
-    amounts: DataFrame, expected: DataFrame, *, of: str = "net", by: tuple[str, ...] = ()
-) -> DataFrame:
-    """Groups whose sum of net is not that of ``of`` in ``expected``; one without a row has 0."""
-    told = amounts.groupBy(*by).agg(F.sum("net").alias("told"))
-    wanted = expected.groupBy(*by).agg(F.sum(of).alias("wanted"))
-    joined = told.join(wanted, on=list(by), how="full") if by else told.crossJoin(wanted)
-    return joined.where(F.coalesce("told", F.lit(0)) != F.coalesce("wanted", F.lit(0)))
+    return reduce(DataFrame.union, [lines.select("line_item_id") for lines in found])
 
 
 def levels_with_other_net(category_sales_daily: DataFrame, order_line: DataFrame) -> DataFrame:
@@ -81,7 +64,7 @@ def campaigns_with_other_net(campaign_totals: DataFrame, order_line: DataFrame) 
         "campaign_id", (F.col("net") + F.col("outside_window_net")).alias("net")
     )
     lines = order_line.where("campaign_id IS NOT NULL")
-    return other_net(both, lines, of="net_amt", by=("campaign_id",))
+    return other_sums(both, lines, of="net", expected_of="net_amt", by=("campaign_id",))
 
 
 def stock_that_is_not_count_and_effects(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from transforms.medspa.rows import NOT_DELETED
+from transforms.techniques.reconciliation import other_sums
 
 
 def without_their_open_version(lead_history: DataFrame, lead: DataFrame) -> DataFrame:
@@ -23,14 +22,6 @@ def not_the_live_leads(rows: DataFrame, lead: DataFrame) -> DataFrame:
     live = lead.where(NOT_DELETED).select(F.col("id").alias("lead_id"))
     told = rows.select("lead_id")
     return live.exceptAll(told).union(told.exceptAll(live))
-
-
-def other_sums(found: DataFrame, expected: DataFrame, *, by: Sequence[str], of: str) -> DataFrame:
-    """Groups in which the sums of ``of`` differ; a group that one side lacks has a sum of 0."""
-    here = found.groupBy(*by).agg(F.sum(of).alias("here"))
-    there = expected.groupBy(*by).agg(F.sum(of).alias("there"))
-    joined = here.join(there, on=list(by), how="full")
-    return joined.where("coalesce(here, 0) <> coalesce(there, 0)")
 
 
 def other_lead_counts(lead_funnel_daily: DataFrame, lead_progress: DataFrame) -> DataFrame:

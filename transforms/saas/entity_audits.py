@@ -16,6 +16,7 @@ from transforms.saas.devices import lives
 from transforms.saas.told_versions import told_versions
 from transforms.techniques import daily
 from transforms.techniques.as_of import as_of_join
+from transforms.techniques.scd2 import overlapping_versions
 
 
 def overlapping(key: str) -> Callable[..., DataFrame]:
@@ -23,9 +24,7 @@ def overlapping(key: str) -> Callable[..., DataFrame]:
 
     def failures(result: DataFrame, *inputs: DataFrame) -> DataFrame:
         """Versions that reach into the next."""
-        following = F.lead("valid_from").over(Window.partitionBy(key).orderBy("valid_from"))
-        reaches = F.coalesce(F.col("valid_to") > F.col("__next"), F.col("valid_to").isNull())
-        return result.withColumn("__next", following).where("__next IS NOT NULL").where(reaches)
+        return overlapping_versions(result, keys=(key,))
 
     return failures
 

@@ -8,16 +8,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from transforms.techniques.sql_text import literal, quoted
-from transforms.techniques.versions import start_of
-
-
-def days_with_other_mrr(rows: DataFrame, day: str, others: DataFrame, other_day: str) -> DataFrame:
-    """Days on which two tables' mrr sums to different money."""
-    here = rows.groupBy(F.col(day).alias("of_day")).agg(F.sum("mrr").alias("here"))
-    there = others.groupBy(F.col(other_day).alias("of_day")).agg(F.sum("mrr").alias("there"))
-    return here.join(there, on="of_day", how="full").where(
-        "coalesce(here, 0) <> coalesce(there, 0)"
-    )
 
 
 def closes_with_other_mrr(waterfall: DataFrame, daily: DataFrame) -> DataFrame:
@@ -55,24 +45,6 @@ def versions_that_overlap(history: DataFrame, keys: Sequence[str]) -> DataFrame:
     return history.selectExpr("*", f"{following} AS following").where(
         "NOT valid_to <=> following OR is_current <> (following IS NULL)"
     )
-
-
-def days_unlike_history(
-    daily: DataFrame, history: DataFrame, key: str, columns: Sequence[str], zone: str
-) -> DataFrame:
-    """Daily rows whose columns are not those of the version just before the day's end."""
-    told = history.selectExpr(
-        f"{quoted(key)} AS told_of",
-        "valid_from AS told_from",
-        "valid_to AS told_to",
-        f"struct({', '.join(map(quoted, columns))}) AS told",
-    )
-    end = start_of("date_add(snapshot_date, 1)", zone)
-    is_then = (
-        f"{quoted(key)} = told_of AND told_from < {end} AND (told_to IS NULL OR told_to >= {end})"
-    )
-    joined = daily.join(told, on=F.expr(is_then), how="left")
-    return joined.where(f"NOT told <=> struct({', '.join(map(quoted, columns))})")
 
 
 def cubes_with_other_total(cube: DataFrame, waterfall: DataFrame) -> DataFrame:

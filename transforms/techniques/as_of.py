@@ -4,8 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+
+
+def is_valid_at(at: str, since: str, until: str) -> Column:
+    """Whether an instant lies from ``since``, inclusive, to ``until``, exclusive; NULL: no end."""
+    return (F.col(since) <= F.col(at)) & (F.col(until).isNull() | (F.col(at) < F.col(until)))
+
+
+def without_valid_version(
+    facts: DataFrame, versions: DataFrame, *, surrogate: str, at: str
+) -> DataFrame:
+    """The facts whose ``surrogate`` names no version that was valid at ``at``.
+
+    Shape of ``facts``, with valid_from and valid_to. A fact without a surrogate names none.
+    """
+    stands = F.coalesce(is_valid_at(at, "valid_from", "valid_to"), F.lit(False))
+    return (
+        facts.where(F.col(surrogate).isNotNull())
+        .join(versions.select(surrogate, "valid_from", "valid_to"), on=surrogate, how="left")
+        .where(~stands)
+    )
 
 
 def as_of_join(
@@ -30,7 +50,5 @@ def as_of_join(
         *keys, *taken, F.col("valid_from").alias("__from"), F.col("valid_to").alias("__to")
     )
     equal = [F.col(name) == F.col(f"__key_{n}") for n, name in enumerate(on)]
-    began = F.col("__from") <= F.col(at)
-    not_over = F.col("__to").isNull() | (F.col(at) < F.col("__to"))
-    joined = facts.join(chosen, on=[*equal, began, not_over], how="left")
+    joined = facts.join(chosen, on=[*equal, is_valid_at(at, "__from", "__to")], how="left")
     return joined.drop("__from", "__to", *[f"__key_{n}" for n in range(len(on))])

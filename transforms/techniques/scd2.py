@@ -159,6 +159,15 @@ def restated(changes: DataFrame, *, keys: Sequence[str], values: Sequence[str] =
     return spans.where(F.col("restated_from").isNotNull() & is_some)
 
 
+def overlapping_versions(versions: DataFrame, *, keys: Sequence[str]) -> DataFrame:
+    """Versions that end after their key's next begins, or are open and not the last."""
+    following = F.lead("valid_from").over(Window.partitionBy(*keys).orderBy("valid_from"))
+    ends_too_late = F.col("valid_to").isNull() | (F.col("valid_to") > F.col("__following"))
+    return versions.withColumn("__following", following).where(
+        F.col("__following").isNotNull() & ends_too_late
+    )
+
+
 def version_id(keys: Sequence[str]) -> Column:
     """The surrogate key of a version: a hash of its keys and valid_from."""
     texts = [f"CAST({quoted(key)} AS STRING)" for key in keys]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -11,6 +10,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from transforms.saas import reconciliations as audits
+from transforms.techniques.daily import days_unlike_history
+from transforms.techniques.reconciliation import other_sums
 
 DAY, NEXT = date(2025, 1, 31), date(2025, 2, 28)
 BEGIN, LATER = datetime(2025, 1, 1), datetime(2025, 2, 10)
@@ -50,12 +51,10 @@ def test_each_audit_finds_what_is_wrong_and_only_that(spark: SparkSession) -> No
     sides = f"month date, plan string, industry string, country string, mrr {money}"
     every = ("(all)", "(all)", "(all)")
     matches = "source_system string, match_share double, min_match_share double"
-    unlike = partial(audits.days_unlike_history, key="customer_id", columns=("plan",), zone="UTC")
-    mrr: Callable = partial(
-        audits.days_with_other_mrr, day="snapshot_date", other_day="snapshot_date"
-    )
+    unlike = partial(days_unlike_history, key="customer_id", columns=("plan",), zone="UTC")
+    mrr = partial(other_sums, of="mrr", by=("snapshot_date",))
     found = {
-        "mrr": (mrr(paid, others=paid), mrr(paid, others=other)),
+        "mrr": (mrr(paid, paid), mrr(paid, other)),
         "customers": (
             audits.customers_with_other_mrr(paid, paid),
             audits.customers_with_other_mrr(paid, other),
