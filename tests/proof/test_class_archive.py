@@ -34,7 +34,10 @@ assert build_session({"spark.master": "local[1]"}, java_options=told).range(3).c
 def python(code: str, cache: Path, *arguments: str) -> None:
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
     command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    # Java leaves a report of its fall over a broken archive in the folder it runs in.
+    done = subprocess.run(
+        command, env=environment, cwd=cache, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
