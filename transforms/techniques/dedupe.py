@@ -11,10 +11,12 @@ from pyspark.sql import functions as F
 def content_order(columns: Sequence[str]) -> list[Column]:
     """An order over a row's whole content: two rows tie only when they are alike.
 
-    By hash first, which settles nearly all, then by the values themselves.
+    By hash first, which settles nearly all, then by the values themselves. The columns'
+    own order has no part in it: joins move the columns that they join on to the front.
     """
-    values = [F.col(name).cast("string").asc_nulls_first() for name in columns]
-    return [F.xxhash64(*[F.col(name) for name in columns]).asc(), *values]
+    names = sorted(columns)
+    values = [F.col(name).cast("string").asc_nulls_first() for name in names]
+    return [F.xxhash64(*[F.col(name) for name in names]).asc(), *values]
 
 
 def greatest_first(columns: Sequence[str]) -> list[Column]:

@@ -30,6 +30,15 @@ def test_the_latest_record_wins_and_ties_have_one_winner_in_any_order(spark: Spa
     assert [row[1] for row in winners[0]] == ["10:05", "10:00"]
 
 
+def test_the_winner_of_a_tie_is_the_same_whichever_columns_come_first(spark: SparkSession) -> None:
+    rows = [("a", "10:00", number) for number in range(40)]
+    frame = spark.createDataFrame(rows, "id string, at string, number int")
+    [first] = first_per_key(frame, keys=("id",), order=(F.col("at"),)).collect()
+    turned = frame.select("number", "at", "id")
+    [second] = first_per_key(turned, keys=("id",), order=(F.col("at"),)).collect()
+    assert first.number == second.number
+
+
 def test_every_broken_rule_is_named_and_an_unknown_is_kept(spark: SparkSession) -> None:
     frame = spark.createDataFrame([(1,), (None,), (9,)], "n int").select(
         "n", F.expr(broken_rules({"low": "n > 0", "high": "n > 5"})).alias("broken")
