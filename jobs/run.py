@@ -27,7 +27,7 @@ from jobs.errors import SPARK_ERRORS, STORE_ERRORS, StepFailed, UsageError, Varv
 from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
 from jobs.lease import Lease
-from jobs.session import HEADERS, build_session, never_told, under_spark_submit
+from jobs.session import build_session, silence_headers, under_spark_submit
 from jobs.settings import Policy, load_policy
 from jobs.systems import STEPS
 
@@ -246,22 +246,20 @@ def _lake(
     teller.event("starting Spark")
     with _silent_start(log_level):
         archive = ClassArchive()
-        making = archive.making_options() if keeps_classes else ""
+        is_local = keeps_classes and not under_spark_submit()
+        making = archive.making_options() if is_local else ""
         spark = build_session(places=[root, landing or ""], java_options=making or None)
     spark.sparkContext.setLogLevel(log_level)
-    never_told(spark, HEADERS)
+    silence_headers(spark)
     try:
         engine = (policy or load_policy()).engine
         yield Lake(spark, root, store=engine.store, embedded_max_mib=engine.embedded_max_mib)
-    except BaseException:
-        making = ""
-        raise
     finally:
         gateway = spark.sparkContext._gateway
         spark.stop()
-        if making and not under_spark_submit():
-            teller.event("keeping Java's classes, so that the next start is quicker")
-            archive.keep(gateway)
+    if making:
+        teller.event("keeping Java's classes, so that the next start is quicker")
+        archive.keep(gateway)
 
 
 @contextmanager

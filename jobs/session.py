@@ -131,12 +131,12 @@ def suit_to(spark: SparkSession, landed_bytes: int) -> None:
     spark.conf.set(_SHUFFLE_PARTITIONS, partitions)
 
 
-# Who in Spark quotes the header of a CSV file, at any level: a header may be somebody's data.
-HEADERS = "org.apache.spark.sql.catalyst.csv.CSVHeaderChecker"
+def silence_headers(spark: SparkSession) -> None:
+    """Never let Spark's log quote the header of a CSV file, which may be somebody's data.
 
-
-def never_told(spark: SparkSession, logger: str) -> None:
-    """Silence a logger in this process, whatever the level of the others."""
+    Of this process: executors of a cluster log by their own settings.
+    """
     jvm: Any = spark.sparkContext._jvm
     log4j = jvm.org.apache.logging.log4j
-    log4j.core.config.Configurator.setLevel(logger, log4j.Level.OFF)
+    checker = "org.apache.spark.sql.catalyst.csv.CSVHeaderChecker"
+    log4j.core.config.Configurator.setLevel(checker, log4j.Level.OFF)

@@ -23,7 +23,7 @@ from jobs.lake.commits import Progress
 from jobs.lake.form import nullable
 from jobs.lake.lake import Lake
 from jobs.lake.predicates import days_predicate
-from jobs.lake.regions import Everything, OfDays, OfKeys, Rows, Written, row_hash
+from jobs.lake.regions import Everything, OfDays, OfKeys, Region, Rows, Written, row_hash
 from schemas.contract import Table, struct_type
 
 # Which load brought a row, when, and what was left out of it is no part of what landed.
@@ -124,33 +124,28 @@ def _keep(
 ) -> Written:
     """Bring the good rows to staging: one per grain among those of the days they fall on."""
     table, good = step.output, _good(step, judged.frame)
+    region: Region = Everything()
     if is_anew:
         kept = how.keep(good).select(*table.columns)
         if lake.is_large(incoming):
             written = lake.replace(table, Rows(kept), progress, incoming)
             return replace(written, rows_repeated=None)
-        rows = lake.hold(kept, near=table, conform=True, incoming=incoming)
-        repeated = _repeated(table, judged, rows)
-        if lake.version(table) is None:
-            written = lake.replace(table, rows, progress, incoming)
-        else:
-            written = lake.update(table, rows, Everything(), progress)
-        return replace(written, rows_repeated=repeated)
-    stored = lake.read(table)
-    if not table.partitioned_by:
-        rows = lake.hold(how.keep(stored.unionByName(good)), near=table, conform=True)
-        repeated = _repeated(table, judged, rows)
-        written = lake.update(table, rows, Everything(), progress)
-        return replace(written, rows_repeated=repeated)
-    [day] = table.partitioned_by
-    days = _days(judged, day)
-    if not days:
-        lake.mark(table, progress)
-        return Written()
-    known = stored.where(days_predicate(day, days))
-    rows = lake.hold(how.keep(known.unionByName(good)), near=table, conform=True)
+    elif not table.partitioned_by:
+        kept = how.keep(lake.read(table).unionByName(good))
+    else:
+        [day] = table.partitioned_by
+        days = _days(judged, day)
+        if not days:
+            lake.mark(table, progress)
+            return Written()
+        region = OfDays(day, days)
+        kept = how.keep(lake.read(table).where(days_predicate(day, days)).unionByName(good))
+    rows = lake.hold(kept, near=table, conform=True, incoming=incoming)
     repeated = _repeated(table, judged, rows)
-    written = lake.update(table, rows, OfDays(day, days), progress)
+    if is_anew and lake.version(table) is None:
+        written = lake.replace(table, rows, progress, incoming)
+    else:
+        written = lake.update(table, rows, region, progress)
     return replace(written, rows_repeated=repeated)
 
 

@@ -77,15 +77,25 @@ def days(table: type[Table], day: str = "", back: int | Callable[[Given], int] =
 
     ``day`` is the input's day column, by default the one it is partitioned by.
     """
+    return _days_around(table, day, back)
 
+
+def _days_around(
+    table: type[Table],
+    day: str,
+    back: int | Callable[[Given], int],
+    ahead: int = 0,
+    by: str = "",
+) -> Part:
     def reach(given: Given) -> range:
-        return range((back(given) if callable(back) else back) + 1)
+        return range(-ahead, (back(given) if callable(back) else back) + 1)
 
     return Part(
         table,
         day or table.partitioned_by[0],
         lambda of, given: (of + timedelta(days=n) for n in reach(given)),
         lambda of, given: (of - timedelta(days=n) for n in reach(given)),
+        by=by,
     )
 
 
@@ -152,17 +162,7 @@ def days_of_keys(
     a NULL there touches nothing; ``day`` its day column, by default the one it is
     partitioned by.
     """
-
-    def reach(given: Given) -> range:
-        return range(-ahead, (back(given) if callable(back) else back) + 1)
-
-    return Part(
-        table,
-        day or table.partitioned_by[0],
-        lambda of, given: (of + timedelta(days=n) for n in reach(given)),
-        lambda of, given: (of - timedelta(days=n) for n in reach(given)),
-        by=by,
-    )
+    return _days_around(table, day, back, ahead, by)
 
 
 def changes_in_order(table: type[Table], by: str, at: str) -> Part:

@@ -188,19 +188,23 @@ class Lake:
 
     def newest_rows(self, table: type[Table]) -> list[dict[str, Any]]:
         """The rows that the newest commit with any added to a table that is only appended to."""
+        files = self.newest_files(table)
+        if not files:
+            return []
+        store, path = self._store(table), self.path(table)
+        if isinstance(store, EmbeddedStore):
+            return store.arrow_of(table, path, files).to_pylist()
+        return [row.asDict() for row in store.rows_of(table, path, files).collect()]
+
+    def newest_files(self, table: type[Table]) -> Sequence[DataFile]:
+        """The files of the newest commit that added any; none where the log no longer tells."""
         version = self.version(table)
         while version is not None and version >= 0:
             commit = self.commit(table, version)
-            if commit is None:
-                break
-            if commit.added:
-                store, path = self._store(table), self.path(table)
-                if isinstance(store, EmbeddedStore):
-                    return store.arrow_of(table, path, commit.added).to_pylist()
-                found = store.rows_of(table, path, commit.added).collect()
-                return [row.asDict() for row in found]
+            if commit is None or commit.added:
+                return commit.added if commit else ()
             version -= 1
-        return []
+        return ()
 
     def value_counts(
         self, table: type[Table], column: str, files: Sequence[DataFile]

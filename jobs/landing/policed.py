@@ -79,17 +79,11 @@ def is_audited(lake: Lake, source: type[Source], load_id: int) -> bool:
 def _of_load(lake: Lake, raw: type[Table], load_id: int) -> dict[Action, int]:
     """Lines by what was done to them, of the raw table's newest load."""
     counts: Counter[Action] = Counter()
-    version = lake.version(raw)
-    while version is not None and version >= 0:
-        commit = lake.commit(raw, version)
-        if commit is None or commit.added:
-            files = [f for f in (commit.added if commit else ()) if f.partition == str(load_id)]
-            for text, lines in lake.value_counts(raw, ACTIONS, files).items():
-                for action in text.split(BETWEEN_ACTIONS) if text else ():
-                    name, what, rule = action.split(" ")
-                    counts[name, what, rule] += lines
-            break
-        version -= 1
+    files = [file for file in lake.newest_files(raw) if file.partition == str(load_id)]
+    for text, lines in lake.value_counts(raw, ACTIONS, files).items():
+        for action in text.split(BETWEEN_ACTIONS) if text else ():
+            name, what, rule = action.split(" ")
+            counts[name, what, rule] += lines
     return dict(counts)
 
 
