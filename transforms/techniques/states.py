@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from transforms.techniques.dedupe import first_per_key
+from transforms.techniques.dedupe import first_per_key, greatest_first
 from transforms.techniques.sql_text import literal, quoted
 
 WAITS_FOR = "waits_for"
@@ -51,9 +51,8 @@ def latest_state(
 
     NULL is less than anything, text goes by code point; ``at`` None: by the values alone.
     """
-    order = [F.col(name).desc_nulls_last() for name in ([at] if at else [])]
-    order += [F.col(name).desc_nulls_last() for name in values if name not in keys]
-    return first_per_key(states, keys=keys, order=order)
+    order = [*([at] if at else []), *[name for name in values if name not in keys]]
+    return first_per_key(states, keys=keys, order=greatest_first(order))
 
 
 def with_deletion(
