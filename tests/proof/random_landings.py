@@ -153,6 +153,28 @@ def _settings(random: Random, system: str) -> dict[str, Any]:
     }
 
 
+def policy_at_end(policy: Policy, system: str, *, highest: bool) -> Policy:
+    """The policy with every number and switch of the system's section at an end of its range.
+
+    A range without an end has one far beyond what anybody means; shares that audits demand
+    stay as they are.
+    """
+    section = getattr(policy, system)
+    chosen = section.model_dump()
+    for name, info in type(section).model_fields.items():
+        bounds = {type(bound): bound for bound in info.metadata}
+        if name in random_saas.SETTINGS:
+            continue
+        if info.annotation is bool:
+            chosen[name] = highest
+        elif info.annotation is float:
+            chosen[name] = 1e9 if highest else 1e-9
+        elif info.annotation is int:
+            lowest = bounds[Ge].ge
+            chosen[name] = (bounds[Le].le if Le in bounds else 10**9) if highest else lowest
+    return policy.model_copy(update={system: type(section)(**chosen)})
+
+
 def _setting(random: Random, name: str, info: FieldInfo, default: Any) -> Any:
     kind = info.annotation
     if kind is bool:

@@ -71,6 +71,8 @@ POINTS = [
     # Leads are there, those who lost a claim are in quarantine yet as they were.
     ("medspa", "embedded", *committed("core/medspa/lead")),
     ("ecommerce", "embedded", *committed("core/ecommerce/inventory_snapshot")),
+    # Prices of days are there, what moved is not.
+    ("saas", "embedded", *committed("intermediate/saas/int_subscription_item_daily_price")),
 ]
 
 
