@@ -248,7 +248,9 @@ def _lake(
         archive = ClassArchive()
         is_local = keeps_classes and not under_spark_submit()
         making = archive.making_options() if is_local else ""
-        spark = build_session(places=[root, landing or ""], java_options=making or None)
+        spark = build_session(
+            places=[root, *([landing] if landing else [])], java_options=making or None
+        )
     spark.sparkContext.setLogLevel(log_level)
     silence_headers(spark)
     try:

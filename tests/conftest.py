@@ -50,4 +50,5 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
             "spark.databricks.delta.delta.log.cacheSize": "60",
             "spark.sql.warehouse.dir": str(warehouse),
         },
+        places=[str(warehouse)],
     )
