@@ -29,7 +29,7 @@ _STATE = Column(
 
 _CUSTOMER = Column(STRING, "Whose user it is.")
 _LOCATION = Column(STRING, "Where they work.")
-_EMAIL = Column(STRING, "E-mail address, in lower case.", privacy=CONTACT)
+_EMAIL = Column(STRING, "E-mail address, as it landed.", privacy=CONTACT)
 _ROLE = Column(STRING, "Role.")
 _STATUS = Column(STRING, "As the app calls it, in lower case.")
 

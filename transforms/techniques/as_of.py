@@ -1,8 +1,9 @@
-"""As-of joins: the version of something that was valid at a fact's instant."""
+"""As of an instant: the versions that were valid then, and joins to that of a fact's instant."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -11,6 +12,20 @@ from pyspark.sql import functions as F
 def is_valid_at(at: str, since: str, until: str) -> Column:
     """Whether an instant lies from ``since``, inclusive, to ``until``, exclusive; NULL: no end."""
     return (F.col(since) <= F.col(at)) & (F.col(until).isNull() | (F.col(at) < F.col(until)))
+
+
+def as_of(history: DataFrame, ts: datetime) -> DataFrame:
+    """The state at an instant: of each key of a history the version valid at ``ts``.
+
+    Shape of ``history``, which has valid_from, inclusive, and valid_to, exclusive, NULL
+    for no end. A key that was not there yet, or no longer, has no row. Raises ValueError for
+    a ``ts`` without a time zone, which would be another instant on another machine.
+    """
+    if ts.tzinfo is None:
+        raise ValueError(f"{ts.isoformat()} has no time zone, so it is no instant")
+    at = F.lit(ts)
+    still = F.col("valid_to").isNull() | (at < F.col("valid_to"))
+    return history.where((F.col("valid_from") <= at) & still)
 
 
 def without_valid_version(
