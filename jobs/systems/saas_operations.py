@@ -15,6 +15,7 @@ from jobs.engine.step import (
     keys,
     related,
 )
+from schemas.saas_columns import TRAILING_DAYS
 from schemas.saas_landing import (
     StgAppApiCalls,
     StgAppCustomers,
@@ -180,7 +181,7 @@ USER_STEPS = (
         usage.users_daily,
         reads=(
             Whole(IntUserVersions),
-            days_of_keys(IntUserFeatureDaily, "user_id", back=usage.TRAILING_DAYS - 1),
+            days_of_keys(IntUserFeatureDaily, "user_id", back=TRAILING_DAYS - 1),
             Whole(IntUserSpans),
         ),
         write=Replace("user_id", "snapshot_date"),
@@ -235,8 +236,8 @@ STEPS: tuple[Step, ...] = (
             Whole(LocationsHistory),
             Whole(DevicesHistory),
             Whole(IntUserVersions),
-            days_of_keys(IntUserFeatureDaily, "location_id", back=locations.TRAILING_DAYS),
-            days_of_keys(DeviceHourly, "location_id", back=locations.TRAILING_DAYS),
+            days_of_keys(IntUserFeatureDaily, "location_id", back=TRAILING_DAYS),
+            days_of_keys(DeviceHourly, "location_id", back=TRAILING_DAYS),
         ),
         write=Replace("location_id", "snapshot_date"),
         also=Also(

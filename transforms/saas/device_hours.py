@@ -7,6 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from schemas.saas_columns import TRAILING_DAYS
 from schemas.saas_operations import DeviceHourly, DevicesAtomic
 from transforms.saas.devices import ATTRIBUTES, lives
 from transforms.saas.told_versions import latest, told_versions
@@ -14,8 +15,6 @@ from transforms.techniques import daily, intervals
 from transforms.techniques.as_of import as_of_join
 from transforms.techniques.ratios import ratio
 from transforms.techniques.sums import exact_mean, exact_sum
-
-TRAILING_DAYS = 28
 
 
 def device_hourly(
@@ -48,7 +47,7 @@ def device_hourly(
         )
         .where("known_seconds > 0")
         .withColumn("location_id", F.col("__last.location_id"))
-        .withColumn("__end", F.expr("hour_ts + INTERVAL 3599999999 MICROSECONDS"))
+        .withColumn("__end", intervals.end_of_hour("hour_ts"))
     )
     lives = (
         devices_history.where("connectivity IS NOT NULL")
