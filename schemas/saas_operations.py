@@ -106,6 +106,17 @@ class IntDeviceOutages(Intermediate):
     )
 
 
+class IntDeviceEarlyConnections(Intermediate):
+    """One row per device and stretch of one connectivity in its life before its first version."""
+
+    device_id = DEVICE
+    connectivity = Column(STRING, "As in devices_history.", required=True)
+    valid_from = Column(TIMESTAMP, "From, inclusive.", required=True)
+    valid_to = Column(TIMESTAMP, "To, exclusive; at most the first version's.", required=True)
+    grain = ("device_id", "valid_from")
+    skipping = ("device_id",)
+
+
 class DevicesHistory(History):
     """One row per device and version: SCD2 over what the app tells and connectivity."""
 
@@ -315,6 +326,7 @@ DEVICE_TABLES: tuple[type[Table], ...] = (
     IntDeviceOfflines,
     IntDeviceOutages,
     LocationsHistory,
+    IntDeviceEarlyConnections,
     DevicesHistory,
     DeviceHourly,
     DevicesAtomic,

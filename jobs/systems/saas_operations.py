@@ -31,6 +31,7 @@ from schemas.saas_operations import (
     DeviceHourly,
     DevicesAtomic,
     DevicesHistory,
+    IntDeviceEarlyConnections,
     IntDeviceOfflines,
     IntDeviceOutages,
     IntDeviceSignals,
@@ -104,6 +105,17 @@ DEVICE_STEPS = (
         ),
     ),
     Step(
+        IntDeviceEarlyConnections,
+        devices.int_device_early_connections,
+        reads=(
+            keys(StgAppDevices, "device_id"),
+            keys(IntDeviceSignals, "device_id"),
+            keys(IntDeviceOutages, "device_id"),
+        ),
+        write=Replace("device_id"),
+        also=Also(all_when_as_of_moves("device_id"), reads=(Whole(StgAppDevices),)),
+    ),
+    Step(
         DevicesHistory,
         devices.devices_history,
         reads=(
@@ -124,13 +136,19 @@ DEVICE_STEPS = (
         reads=(
             days_of_keys(StgAppDeviceEvents, "device_id", ahead=HOUR_OVER_MIDNIGHT),
             Whole(DevicesHistory),
+            Whole(IntDeviceEarlyConnections),
             Whole(IntDeviceOutages, touches=False),
             Whole(LocationsHistory),
         ),
         write=Replace("device_id", "hour_date"),
         also=Also(
             device_hours.device_days_touched,
-            reads=(Changes(DevicesHistory), Changes(LocationsHistory), Whole(DevicesHistory)),
+            reads=(
+                Changes(DevicesHistory),
+                Changes(IntDeviceEarlyConnections),
+                Changes(LocationsHistory),
+                Whole(DevicesHistory),
+            ),
         ),
         audits=(
             Reconciliation("no_more_down_than_known", entity_audits.down_while_unknown),

@@ -287,6 +287,7 @@ def monitored_days_touched(
             day="hour_date",
             as_of=as_of,
             zone=reporting_time_zone,
+            of_hours=True,
         )
         .select("hour_date")
         .distinct()
