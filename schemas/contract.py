@@ -104,7 +104,12 @@ class Table:
         super().__init_subclass__(**kwargs)
         # A column called like a word of Python is written with an underscore after it.
         own = {k.removesuffix("_"): v for k, v in vars(cls).items() if isinstance(v, Column)}
-        cls.columns = {**cls.columns, **own}
+        inherited: dict[str, Column] = {}
+        # Those of several bases in the order of the bases.
+        for base in cls.__bases__:
+            for name, column in getattr(base, "columns", {}).items():
+                inherited.setdefault(name, column)
+        cls.columns = {**inherited, **own}
         named = {*cls.grain, *cls.partitioned_by, *cls.skipping, *getattr(cls, "subject", ())}
         unknown = named - set(cls.columns)
         if unknown:

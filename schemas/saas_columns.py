@@ -35,6 +35,8 @@ UNIT_AMOUNT, RATE, PERCENT = T.DecimalType(24, 12), T.DecimalType(18, 8), T.Deci
 EXACT = T.DecimalType(38, 10)
 PSEUDONYM, CONTACT = Privacy.PSEUDONYM, Privacy.CONTACT
 VERSIONS, EVENTS, FACTS = "versions", "events", "facts"
+# How many days, a row's own the last of them, the columns that end in _28 are of.
+TRAILING_DAYS = 28
 
 _MINOR = "Whole number of the currency's minor units, as Stripe sends it."
 # Type in staging and meaning, by column; by source and column where one name means two things.

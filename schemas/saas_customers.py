@@ -75,7 +75,8 @@ class _Days(Table):
     invoices_paid_90 = Column(BIGINT, "Those of them paid by its end.", required=True)
 
 
-_WithScores: Any = type("_WithScores", (_Days,), {**_SCORES, **POINTS})
+_COVERAGE = Column(DOUBLE, "Weight of the scores known, of all weight.", required=True)
+_WithScores: Any = type("_WithScores", (_Days,), {**_SCORES, "coverage_share": _COVERAGE, **POINTS})
 
 
 class CustomersDaily(_WithScores):
@@ -83,7 +84,6 @@ class CustomersDaily(_WithScores):
 
     layer = Layer.CORE
     system = SYSTEM
-    coverage_share = Column(DOUBLE, "Weight of the scores known, of all weight.", required=True)
     health_score = Column(DOUBLE, "Sum of the points; NULL where too little is known.")
     health_status = Column(
         STRING, "healthy from 70, watch from 40, at_risk, or insufficient_data.", required=True

@@ -19,6 +19,7 @@ TABLES: tuple[type[Table], ...] = (
     usage.IntUserHierarchy,
     usage.IntFeatureDependencies,
     operations.LocationsHistory,
+    operations.IntDeviceEarlyConnections,
     operations.DevicesHistory,
     operations.DeviceHourly,
     operations.LocationsDaily,

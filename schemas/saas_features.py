@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from schemas.contract import BIGINT, BOOLEAN, DATE, DOUBLE, INT, STRING, TIMESTAMP, Column
-from schemas.saas_operations import SNAPSHOT, Core, History, Intermediate, Mart
+from schemas.saas_operations import (
+    IS_CURRENT,
+    SNAPSHOT,
+    VALID_FROM,
+    VALID_TO,
+    Core,
+    History,
+    Intermediate,
+    Mart,
+)
 from schemas.saas_usage import FEATURE
 
 _NAME = Column(STRING, "Name.")
@@ -46,14 +55,18 @@ class IntFeatureVersions(Intermediate):
 class FeaturesHistory(History):
     """One row per feature and version: SCD2 over what the app tells and adoption_stage."""
 
-    feature_sk = Column(STRING, "Hash of feature_id and valid_from.", required=True)
     feature_id = FEATURE
     name = _NAME
     parent_feature_id = _PARENT
     plan = _PLAN
     rollout = _ROLLOUT
     adoption_stage = _STAGE
+    feature_sk = Column(STRING, "Hash of feature_id and valid_from.", required=True)
+    valid_from = VALID_FROM
+    valid_to = VALID_TO
+    is_current = IS_CURRENT
     grain = ("feature_id", "valid_from")
+    partitioned_by = ("is_current",)
 
 
 class FeaturesDaily(Core):

@@ -14,7 +14,16 @@ from schemas.contract import (
     Column,
     Privacy,
 )
-from schemas.saas_operations import SNAPSHOT, Core, History, Intermediate, Mart
+from schemas.saas_operations import (
+    IS_CURRENT,
+    SNAPSHOT,
+    VALID_FROM,
+    VALID_TO,
+    Core,
+    History,
+    Intermediate,
+    Mart,
+)
 
 PSEUDONYM, CONTACT = Privacy.PSEUDONYM, Privacy.CONTACT
 CAMPAIGN = Column(STRING, "The campaign.", required=True)
@@ -145,14 +154,18 @@ FACTS = tuple(_FACTS)
 class CampaignsHistory(History):
     """One row per campaign and version: SCD2 over what HubSpot tells and performance."""
 
-    campaign_sk = Column(STRING, "Hash of campaign_id and valid_from.", required=True)
     campaign_id = CAMPAIGN
     name = Column(STRING, "Name; NULL where HubSpot does not know it.")
     channel = Column(STRING, "Marketing channel; NULL likewise.")
     status = Column(STRING, "Status, in lower case; NULL likewise.")
     lifecycle = _LIFECYCLE
     performance = _PERFORMANCE
+    campaign_sk = Column(STRING, "Hash of campaign_id and valid_from.", required=True)
+    valid_from = VALID_FROM
+    valid_to = VALID_TO
+    is_current = IS_CURRENT
     grain = ("campaign_id", "valid_from")
+    partitioned_by = ("is_current",)
 
 
 class IntCampaignVersions(Intermediate):

@@ -27,18 +27,15 @@ _MONTH = Column(DATE, "First day of the month.", required=True)
 class _Mart(Table):
     layer = Layer.MART
     system = SYSTEM
-    policy = _POLICY
-    is_provisional = _PROVISIONAL
 
 
-class MrrWaterfallMonthly(Amounts):
+class _Monthly(_Mart):
+    month = _MONTH
+
+
+class MrrWaterfallMonthly(_Monthly, Amounts):
     """One row per month: how MRR and its customers went from one close to the next."""
 
-    layer = Layer.MART
-    system = SYSTEM
-    month = _MONTH
-    policy = _POLICY
-    is_provisional = _PROVISIONAL
     opening_customers = Column(BIGINT, "Customers with mrr at the close before.", required=True)
     new_customers = Column(BIGINT, "Who never closed above 0 before.", required=True)
     reactivated_customers = Column(BIGINT, "Who did.", required=True)
@@ -46,6 +43,8 @@ class MrrWaterfallMonthly(Amounts):
     churned_customers = Column(BIGINT, "Who pays no more.", required=True)
     paused_customers = Column(BIGINT, "Who is paused.", required=True)
     closing_customers = Column(BIGINT, "Customers with mrr at the close.", required=True)
+    policy = _POLICY
+    is_provisional = _PROVISIONAL
     grain = ("month",)
     checks = (
         ADDS_UP,
@@ -57,10 +56,9 @@ class MrrWaterfallMonthly(Amounts):
     )
 
 
-class RevenueRetentionMonthly(_Mart):
+class RevenueRetentionMonthly(_Monthly):
     """One row per month and distance, of 1 and 12 months, to the month compared with."""
 
-    month = _MONTH
     months_back = Column(BIGINT, "How many months before it.", required=True)
     base_customers = Column(BIGINT, "Customers with mrr at the close then.", required=True)
     retained_customers = Column(BIGINT, "Those of them with mrr now.", required=True)
@@ -70,6 +68,8 @@ class RevenueRetentionMonthly(_Mart):
     nrr = Column(DOUBLE, "retained_mrr / base_mrr; NULL without.")
     grr = Column(DOUBLE, "capped_mrr / base_mrr; NULL without.")
     customer_retention_share = Column(DOUBLE, "retained_customers / base_customers.")
+    policy = _POLICY
+    is_provisional = _PROVISIONAL
     grain = ("month", "months_back")
 
 
@@ -87,6 +87,8 @@ class RetentionCohorts(_Mart):
     retention_rank = Column(
         BIGINT, "Dense rank of the share, greatest first, among cohorts as old.", required=True
     )
+    policy = _POLICY
+    is_provisional = _PROVISIONAL
     grain = ("cohort_month", "months_since")
 
 
@@ -103,6 +105,8 @@ class _Triangle(_Mart):
 class RetentionTriangle(type("_Shares", (_Triangle,), _SHARES)):  # type: ignore[misc]
     """One row per cohort: its customer_retention_share month by month."""
 
+    policy = _POLICY
+    is_provisional = _PROVISIONAL
     grain = ("cohort_month",)
 
 
@@ -119,6 +123,8 @@ class MrrCube(_Mart):
     mrr = Column(MONEY, "At the month's close.", required=True)
     customers = Column(BIGINT, "Distinct.", required=True)
     subscriptions = Column(BIGINT, "Distinct.", required=True)
+    policy = _POLICY
+    is_provisional = _PROVISIONAL
     grain = ("month", "plan", "industry", "country")
 
 
@@ -172,6 +178,8 @@ class ExecutiveDashboardMonthly(_Mart):
     mrr_p90 = Column(MONEY, "Their upper decile.")
     mrr_stddev = Column(MONEY, "Sample deviation of their mrr.")
     uncounted_items = Column(BIGINT, "Items at the close without a price or rate.", required=True)
+    policy = _POLICY
+    is_provisional = _PROVISIONAL
     grain = ("month",)
 
 

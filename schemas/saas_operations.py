@@ -49,11 +49,13 @@ class Mart(Table):
     system = SYSTEM
 
 
+# The last columns of a history.
+VALID_FROM = Column(TIMESTAMP, "Valid from, inclusive.", required=True)
+VALID_TO = Column(TIMESTAMP, "Valid to, exclusive; NULL for the current version.")
+IS_CURRENT = Column(BOOLEAN, "valid_to IS NULL.", required=True)
+
+
 class History(Core):
-    valid_from = Column(TIMESTAMP, "Valid from, inclusive.", required=True)
-    valid_to = Column(TIMESTAMP, "Valid to, exclusive; NULL for the current version.")
-    is_current = Column(BOOLEAN, "valid_to IS NULL.", required=True)
-    partitioned_by = ("is_current",)
     checks = (Check("begins_before_it_ends", "valid_to IS NULL OR valid_from < valid_to"),)
 
 
@@ -104,10 +106,20 @@ class IntDeviceOutages(Intermediate):
     )
 
 
+class IntDeviceEarlyConnections(Intermediate):
+    """One row per device and stretch of one connectivity in its life before its first version."""
+
+    device_id = DEVICE
+    connectivity = Column(STRING, "As in devices_history.", required=True)
+    valid_from = Column(TIMESTAMP, "From, inclusive.", required=True)
+    valid_to = Column(TIMESTAMP, "To, exclusive; at most the first version's.", required=True)
+    grain = ("device_id", "valid_from")
+    skipping = ("device_id",)
+
+
 class DevicesHistory(History):
     """One row per device and version: SCD2 over what the app tells and connectivity."""
 
-    device_sk = Column(STRING, "Hash of device_id and valid_from.", required=True)
     device_id = DEVICE
     location_id = Column(STRING, "Where it stands.")
     device_type = Column(STRING, "Tap, scale, fridge and the like.")
@@ -118,7 +130,12 @@ class DevicesHistory(History):
         "offline in an outage, else online within silence_hours after an event, else unknown; "
         "NULL outside its life.",
     )
+    device_sk = Column(STRING, "Hash of device_id and valid_from.", required=True)
+    valid_from = VALID_FROM
+    valid_to = VALID_TO
+    is_current = IS_CURRENT
     grain = ("device_id", "valid_from")
+    partitioned_by = ("is_current",)
     skipping = ("device_id", "valid_from")
 
 
@@ -179,14 +196,18 @@ class DevicesAtomic(Core):
 class LocationsHistory(History):
     """One row per location and version: SCD2 over what the app tells."""
 
-    location_sk = Column(STRING, "Hash of location_id and valid_from.", required=True)
     location_id = LOCATION
     customer_id = Column(STRING, "Whose it is.")
     name = Column(STRING, "Name.")
     city = Column(STRING, "City.")
     country = Column(STRING, "Country.")
     status = Column(STRING, "As told; closed from closed_at on, not before.")
+    location_sk = Column(STRING, "Hash of location_id and valid_from.", required=True)
+    valid_from = VALID_FROM
+    valid_to = VALID_TO
+    is_current = IS_CURRENT
     grain = ("location_id", "valid_from")
+    partitioned_by = ("is_current",)
     skipping = ("location_id", "valid_from")
 
 
@@ -229,8 +250,6 @@ class LocationsAtomic(Core):
     city = Column(STRING, "City.")
     country = Column(STRING, "Country.")
     status = Column(STRING, "See locations_history.")
-    opened_at = Column(TIMESTAMP, "When it opened.")
-    closed_at = Column(TIMESTAMP, "When it closed, as told; NULL before.")
     snapshot_date = Column(DATE, "Its last day in locations_daily.")
     devices = Column(BIGINT, "Devices on its last day.")
     users = Column(BIGINT, "Users on its last day.")
@@ -245,6 +264,8 @@ class LocationsAtomic(Core):
     activity_mean_28 = Column(DOUBLE, "Mean activity before its last day.")
     activity_ratio = Column(DOUBLE, "activity / activity_mean_28 of its last day.")
     activity_level = Column(STRING, "See locations_daily.")
+    opened_at = Column(TIMESTAMP, "When it opened.")
+    closed_at = Column(TIMESTAMP, "When it closed, as told; NULL before.")
     uptime_share_28 = Column(DOUBLE, "(known - outage) / known seconds of 28 days.")
     outages_28 = Column(BIGINT, "Outages of its devices that began in 28 days.", required=True)
     activity_28 = Column(BIGINT, "Activity of 28 days.", required=True)
@@ -305,6 +326,7 @@ DEVICE_TABLES: tuple[type[Table], ...] = (
     IntDeviceOfflines,
     IntDeviceOutages,
     LocationsHistory,
+    IntDeviceEarlyConnections,
     DevicesHistory,
     DeviceHourly,
     DevicesAtomic,

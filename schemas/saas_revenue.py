@@ -104,17 +104,23 @@ class IntItemPriceSpans(_Priced):
     skipping = ("subscription_id",)
 
 
-class IntSubscriptionItemDailyPrice(_Priced):
+class _ItemDay(Table):
+    item_id = _Priced.item_id
+    price_date = Column(DATE, "The day.", required=True)
+    subscription_id = _SUBSCRIPTION
+    stripe_customer_id = _STRIPE_CUSTOMER
+    customer_id = _CUSTOMER
+
+
+class IntSubscriptionItemDailyPrice(_ItemDay, _Priced):
     """One row per subscription item and day at whose end it and its subscription are there."""
 
     layer = Layer.INTERMEDIATE
     system = SYSTEM
-    price_date = Column(DATE, "The day.", required=True)
-    customer_id = _CUSTOMER
-    policy = _POLICY
     fx_rate = Column(RATE, "The month's rate; NULL if there is none at all.")
     list_mrr = Column(MONEY, "list_mrr_native in the reporting currency.", required=True)
     mrr = _MRR
+    policy = _POLICY
     grain = ("item_id", "price_date")
     partitioned_by = ("price_date",)
     checks = (Check("no_mrr_where_excluded", "exclusion IS NULL OR mrr = 0"),)
@@ -134,13 +140,16 @@ class _SubscriptionState(Table):
     items = Column(BIGINT, "Its items.", required=True)
     quantity = Column(BIGINT, "Sum over them.", required=True)
     list_mrr = _LIST_MRR
+
+
+class _SubscriptionMoney(Table):
     mrr = _MRR
     mrr_change = Column(MONEY, "mrr less that of the day before and fx_impact.", required=True)
     fx_impact = _FX_IMPACT
     first_paid_date = Column(DATE, "First day with mrr above 0; NULL before it.")
 
 
-class IntSubscriptionSpans(_SubscriptionState):
+class IntSubscriptionSpans(_SubscriptionState, _SubscriptionMoney):
     """One row per subscription and stretch of days on which it is one thing.
 
     mrr_change and fx_impact are those of its first day.
@@ -156,13 +165,20 @@ class IntSubscriptionSpans(_SubscriptionState):
     skipping = ("subscription_id",)
 
 
-class SubscriptionsDaily(_SubscriptionState):
+class _SubscriptionDay(Table):
+    subscription_id = _SUBSCRIPTION
+    snapshot_date = Column(DATE, "The day.", required=True)
+
+
+class _Discounted(_SubscriptionState):
+    discount_mrr = _DISCOUNT_MRR
+
+
+class SubscriptionsDaily(_SubscriptionDay, _Discounted, _SubscriptionMoney):
     """One row per subscription and day on which it is live, and the first day after such."""
 
     layer = Layer.CORE
     system = SYSTEM
-    snapshot_date = Column(DATE, "The day.", required=True)
-    discount_mrr = _DISCOUNT_MRR
     cohort_month = Column(DATE, "Month of first_paid_date.")
     policy = _POLICY
     grain = ("subscription_id", "snapshot_date")
@@ -172,7 +188,6 @@ class SubscriptionsDaily(_SubscriptionState):
 class SubscriptionsHistory(_Core):
     """One row per version of a subscription."""
 
-    subscription_sk = Column(STRING, "Hash of subscription_id and valid_from.", required=True)
     subscription_id = _SUBSCRIPTION
     stripe_customer_id = _STRIPE_CUSTOMER
     status = Column(STRING, "As read; ended where it is over.", required=True)
@@ -183,6 +198,7 @@ class SubscriptionsHistory(_Core):
     currency = Column(STRING, "That item's.")
     list_mrr_native = Column(EXACT, "A month's list price of the items in it.", required=True)
     transition = Column(STRING, "How it came of the version before.", required=True)
+    subscription_sk = Column(STRING, "Hash of subscription_id and valid_from.", required=True)
     valid_from = _VALID_FROM
     valid_to = _VALID_TO
     is_current = _IS_CURRENT
@@ -211,7 +227,6 @@ class IntCustomerSpans(_Intermediate):
 class CustomersHistory(_Core):
     """One row per version of a customer."""
 
-    customer_sk = Column(STRING, "Hash of customer_id and valid_from.", required=True)
     customer_id = _CUSTOMER
     name = Column(STRING, "Name.")
     industry = Column(STRING, "Industry.")
@@ -219,6 +234,7 @@ class CustomersHistory(_Core):
     parent_customer_id = Column(STRING, "The customer above it.")
     lifecycle = Column(STRING, "paying, trial, paused, churned or prospect.", required=True)
     plan = Column(STRING, "Product of the greatest mrr; NULL if not paying.")
+    customer_sk = Column(STRING, "Hash of customer_id and valid_from.", required=True)
     valid_from = _VALID_FROM
     valid_to = _VALID_TO
     is_current = _IS_CURRENT
@@ -246,16 +262,17 @@ ADDS_UP = Check(
 )
 
 
-class MrrMovements(Amounts):
-    """One row per period (day or month), its start and customer whose MRR moved."""
-
-    layer = Layer.CORE
-    system = SYSTEM
+class _Moved(_Core):
     period = Column(STRING, "day or month.", required=True)
     period_start = Column(DATE, "Its first day.", required=True)
     customer_id = _CUSTOMER
     policy = _POLICY
     movement = Column(STRING, "The one kind that moved; NULL where only rates did.")
+
+
+class MrrMovements(_Moved, Amounts):
+    """One row per period (day or month), its start and customer whose MRR moved."""
+
     is_provisional = _PROVISIONAL
     grain = ("period", "period_start", "customer_id")
     checks = (ADDS_UP,)

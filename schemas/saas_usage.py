@@ -13,7 +13,15 @@ from schemas.contract import (
     Column,
     Privacy,
 )
-from schemas.saas_operations import SNAPSHOT, Core, History, Intermediate
+from schemas.saas_operations import (
+    IS_CURRENT,
+    SNAPSHOT,
+    VALID_FROM,
+    VALID_TO,
+    Core,
+    History,
+    Intermediate,
+)
 
 PSEUDONYM, CONTACT = Privacy.PSEUDONYM, Privacy.CONTACT
 USER = Column(STRING, "The user.", required=True, privacy=PSEUDONYM)
@@ -115,7 +123,6 @@ class IntFeatureDependencies(Intermediate):
 class UsersHistory(History):
     """One row per user and version: SCD2 over what the app tells and activity_state."""
 
-    user_sk = Column(STRING, "Hash of user_id and valid_from.", required=True)
     user_id = USER
     customer_id = _CUSTOMER
     location_id = _LOCATION
@@ -124,7 +131,12 @@ class UsersHistory(History):
     role = _ROLE
     status = _STATUS
     activity_state = _STATE
+    user_sk = Column(STRING, "Hash of user_id and valid_from.", required=True)
+    valid_from = VALID_FROM
+    valid_to = VALID_TO
+    is_current = IS_CURRENT
     grain = ("user_id", "valid_from")
+    partitioned_by = ("is_current",)
     skipping = ("user_id", "valid_from")
 
 

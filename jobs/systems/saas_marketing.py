@@ -13,6 +13,7 @@ from jobs.engine.step import (
     days_of_keys,
     keys,
 )
+from schemas.saas_columns import TRAILING_DAYS
 from schemas.saas_features import (
     FeatureAdoption,
     FeaturePrerequisites,
@@ -192,7 +193,7 @@ FEATURE_STEPS = (
         features.features_daily,
         reads=(
             Whole(IntFeatureVersions),
-            days_of_keys(IntUserFeatureDaily, "feature_id", back=features.TRAILING_DAYS - 1),
+            days_of_keys(IntUserFeatureDaily, "feature_id", back=TRAILING_DAYS - 1),
             Whole(IntCustomerSpans),
         ),
         write=Replace("feature_id", "snapshot_date"),

@@ -15,6 +15,7 @@ from jobs.engine.step import (
     keys,
     related,
 )
+from schemas.saas_columns import TRAILING_DAYS
 from schemas.saas_landing import (
     StgAppApiCalls,
     StgAppCustomers,
@@ -30,6 +31,7 @@ from schemas.saas_operations import (
     DeviceHourly,
     DevicesAtomic,
     DevicesHistory,
+    IntDeviceEarlyConnections,
     IntDeviceOfflines,
     IntDeviceOutages,
     IntDeviceSignals,
@@ -103,6 +105,17 @@ DEVICE_STEPS = (
         ),
     ),
     Step(
+        IntDeviceEarlyConnections,
+        devices.int_device_early_connections,
+        reads=(
+            keys(StgAppDevices, "device_id"),
+            keys(IntDeviceSignals, "device_id"),
+            keys(IntDeviceOutages, "device_id"),
+        ),
+        write=Replace("device_id"),
+        also=Also(all_when_as_of_moves("device_id"), reads=(Whole(StgAppDevices),)),
+    ),
+    Step(
         DevicesHistory,
         devices.devices_history,
         reads=(
@@ -123,13 +136,19 @@ DEVICE_STEPS = (
         reads=(
             days_of_keys(StgAppDeviceEvents, "device_id", ahead=HOUR_OVER_MIDNIGHT),
             Whole(DevicesHistory),
+            Whole(IntDeviceEarlyConnections),
             Whole(IntDeviceOutages, touches=False),
             Whole(LocationsHistory),
         ),
         write=Replace("device_id", "hour_date"),
         also=Also(
             device_hours.device_days_touched,
-            reads=(Changes(DevicesHistory), Changes(LocationsHistory), Whole(DevicesHistory)),
+            reads=(
+                Changes(DevicesHistory),
+                Changes(IntDeviceEarlyConnections),
+                Changes(LocationsHistory),
+                Whole(DevicesHistory),
+            ),
         ),
         audits=(
             Reconciliation("no_more_down_than_known", entity_audits.down_while_unknown),
@@ -180,7 +199,7 @@ USER_STEPS = (
         usage.users_daily,
         reads=(
             Whole(IntUserVersions),
-            days_of_keys(IntUserFeatureDaily, "user_id", back=usage.TRAILING_DAYS - 1),
+            days_of_keys(IntUserFeatureDaily, "user_id", back=TRAILING_DAYS - 1),
             Whole(IntUserSpans),
         ),
         write=Replace("user_id", "snapshot_date"),
@@ -235,8 +254,8 @@ STEPS: tuple[Step, ...] = (
             Whole(LocationsHistory),
             Whole(DevicesHistory),
             Whole(IntUserVersions),
-            days_of_keys(IntUserFeatureDaily, "location_id", back=locations.TRAILING_DAYS),
-            days_of_keys(DeviceHourly, "location_id", back=locations.TRAILING_DAYS),
+            days_of_keys(IntUserFeatureDaily, "location_id", back=TRAILING_DAYS),
+            days_of_keys(DeviceHourly, "location_id", back=TRAILING_DAYS),
         ),
         write=Replace("location_id", "snapshot_date"),
         also=Also(

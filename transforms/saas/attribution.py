@@ -29,7 +29,6 @@ NO_TOUCH = "(unattributed)"
 CREDIT_PLACES = 15
 # As much, in minor units, is no payment: it is worth nothing.
 _TOO_LARGE = 10**15
-_KEPT = ("conversion_id", "conversion_type", "customer_id", "conversion_ts", "revenue")
 
 
 def int_conversions(

@@ -8,6 +8,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from schemas.saas_columns import TRAILING_DAYS
 from schemas.saas_marketing import (
     FACTS,
     CampaignsAtomic,
@@ -25,7 +26,6 @@ from transforms.techniques.scd2 import joined_neighbours
 from transforms.techniques.sums import exact_sum
 
 ATTRIBUTES = ("name", "channel", "status", "lifecycle", "last_end")
-TRAILING_DAYS = 28
 NONE = "(none)"
 _MAILED = {"emails_sent": "sent", "email_opens": "open", "email_clicks": "click"}
 

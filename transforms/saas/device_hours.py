@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from schemas.saas_columns import TRAILING_DAYS
 from schemas.saas_operations import DeviceHourly, DevicesAtomic
 from transforms.saas.devices import ATTRIBUTES, lives
 from transforms.saas.told_versions import latest, told_versions
@@ -15,12 +17,11 @@ from transforms.techniques.as_of import as_of_join
 from transforms.techniques.ratios import ratio
 from transforms.techniques.sums import exact_mean, exact_sum
 
-TRAILING_DAYS = 28
-
 
 def device_hourly(
     stg_app_device_events: DataFrame,
     devices_history: DataFrame,
+    int_device_early_connections: DataFrame,
     int_device_outages: DataFrame,
     locations_history: DataFrame,
     *,
@@ -30,7 +31,11 @@ def device_hourly(
 ) -> DataFrame:
     """See `DeviceHourly`."""
     zone = reporting_time_zone
-    pieces = _hours(devices_history, touched, as_of=as_of, zone=zone)
+    # Of what was before its first version nothing is known but this: not where it stood.
+    whole = devices_history.select(
+        "device_id", "location_id", "connectivity", "valid_from", "valid_to"
+    ).unionByName(int_device_early_connections, allowMissingColumns=True)
+    pieces = _hours(whole, touched, as_of=as_of, zone=zone)
     is_down = F.col("connectivity") == "offline"
     is_known = is_down | (F.col("connectivity") == "online")
     hours = (
@@ -48,10 +53,10 @@ def device_hourly(
         )
         .where("known_seconds > 0")
         .withColumn("location_id", F.col("__last.location_id"))
-        .withColumn("__end", F.expr("hour_ts + INTERVAL 3599999999 MICROSECONDS"))
+        .withColumn("__end", intervals.end_of_hour("hour_ts"))
     )
     lives = (
-        devices_history.where("connectivity IS NOT NULL")
+        whole.where("connectivity IS NOT NULL")
         .groupBy("device_id")
         .agg(
             F.min("valid_from").alias("life_start"),
@@ -112,11 +117,9 @@ COUNTED_TYPES = {
 }
 
 
-def _hours(
-    devices_history: DataFrame, touched: DataFrame | None, *, as_of: date, zone: str
-) -> DataFrame:
+def _hours(versions: DataFrame, touched: DataFrame | None, *, as_of: date, zone: str) -> DataFrame:
     """A row per version and hour of the touched days that it reaches into, up to as_of."""
-    ended = devices_history.withColumn("valid_to", F.coalesce("valid_to", daily.ends(as_of, zone)))
+    ended = versions.withColumn("valid_to", F.coalesce("valid_to", daily.ends(as_of, zone)))
     if touched is not None:
         days = touched.select(
             "device_id",
@@ -142,6 +145,7 @@ def _hours(
 
 def device_days_touched(
     device_changes: DataFrame,
+    early_changes: DataFrame,
     location_changes: DataFrame,
     devices_history: DataFrame,
     *,
@@ -153,25 +157,22 @@ def device_days_touched(
 
     Days of versions of the device, and of the locations that it ever was in; days that are new.
     """
-    zone = reporting_time_zone
-    own = daily.days_of_changed_versions(
-        device_changes,
-        versions=("device_id",),
-        key="device_id",
-        values=(*ATTRIBUTES, "connectivity"),
-        day="hour_date",
-        as_of=as_of,
-        zone=zone,
-    )
-    places = daily.days_of_changed_versions(
-        location_changes,
-        versions=("location_id",),
-        key="location_id",
-        values=("customer_id",),
-        day="hour_date",
-        as_of=as_of,
-        zone=zone,
-    )
+
+    def days_of(changes: DataFrame, key: str, *values: str) -> DataFrame:
+        return daily.days_of_changed_versions(
+            changes,
+            versions=(key,),
+            key=key,
+            values=values,
+            day="hour_date",
+            as_of=as_of,
+            zone=reporting_time_zone,
+            of_hours=True,
+        )
+
+    own = days_of(device_changes, "device_id", *ATTRIBUTES, "connectivity")
+    early = days_of(early_changes, "device_id", "connectivity")
+    places = days_of(location_changes, "location_id", "customer_id")
     there = devices_history.where("location_id IS NOT NULL").select("device_id", "location_id")
     theirs = places.join(there.distinct(), on="location_id", how="inner").select(
         "device_id", "hour_date"
@@ -183,7 +184,7 @@ def device_days_touched(
         as_of=as_of,
         as_of_before=as_of_before,
     )
-    return own.unionByName(theirs).unionByName(fresh).distinct()
+    return reduce(DataFrame.unionByName, (own, early, theirs, fresh)).distinct()
 
 
 def devices_atomic(

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from schemas.saas_operations import (
     DevicesHistory,
+    IntDeviceEarlyConnections,
     IntDeviceOfflines,
     IntDeviceOutages,
     IntDeviceSignals,
@@ -146,6 +147,43 @@ def int_device_outages(
             ),
         }
     ).select(*IntDeviceOutages.columns)
+
+
+def int_device_early_connections(
+    stg_app_devices: DataFrame,
+    int_device_signals: DataFrame,
+    int_device_outages: DataFrame,
+    *,
+    silence_hours: int,
+    as_of: date,
+    reporting_time_zone: str,
+) -> DataFrame:
+    """See `IntDeviceEarlyConnections`."""
+    zone = reporting_time_zone
+    versions = told_versions(
+        stg_app_devices, key="device_id", birth="installed_at", as_of=as_of, zone=zone
+    )
+    births = versions.groupBy("device_id").agg(F.min("valid_from").alias("__heard_of"))
+    early = (
+        lives(versions, as_of, zone)
+        .join(births, on="device_id", how="inner")
+        .where("life_start < __heard_of")
+    )
+    connected = _connectivity(
+        early.select("device_id", F.col("life_start").alias("born")),
+        early,
+        int_device_signals,
+        int_device_outages,
+        silence_hours=silence_hours,
+        before=daily.ends(as_of, zone),
+    ).join(births, on="device_id", how="inner")
+    return intervals.clipped(
+        connected.where("connectivity IS NOT NULL"),
+        start="valid_from",
+        end="valid_to",
+        earliest=F.col("valid_from"),
+        latest=F.col("__heard_of"),
+    ).select(*IntDeviceEarlyConnections.columns)
 
 
 def devices_history(

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from transforms.saas.devices import lives
 from transforms.saas.told_versions import told_versions
-from transforms.techniques import daily
+from transforms.techniques import daily, intervals
 from transforms.techniques.as_of import as_of_join
 from transforms.techniques.scd2 import overlapping_versions
 
@@ -86,7 +86,7 @@ def hours_unlike_history(
     *inputs: DataFrame,
 ) -> DataFrame:
     """Hours of devices that stood elsewhere at the hour's end."""
-    at_end = result.withColumn("__end", F.expr("hour_ts + INTERVAL 3599999999 MICROSECONDS"))
+    at_end = result.withColumn("__end", intervals.end_of_hour("hour_ts"))
     known = as_of_join(
         at_end,
         devices_history,

@@ -7,6 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from schemas.saas_columns import TRAILING_DAYS
 from schemas.saas_features import (
     FeatureAdoption,
     FeaturePrerequisites,
@@ -22,7 +23,6 @@ from transforms.techniques.scd2 import joined_neighbours
 from transforms.techniques.sums import exact_sum
 
 ATTRIBUTES = ("name", "parent_feature_id", "plan", "rollout")
-TRAILING_DAYS = 28
 EARLY, GROWING = 0.16, 0.5
 
 

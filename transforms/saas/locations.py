@@ -8,6 +8,7 @@ from functools import reduce
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from schemas.saas_columns import TRAILING_DAYS
 from schemas.saas_operations import (
     LocationsAtomic,
     LocationsDaily,
@@ -21,7 +22,6 @@ from transforms.techniques.scd2 import joined_neighbours
 from transforms.techniques.sums import exact_sum
 
 ATTRIBUTES = ("customer_id", "name", "city", "country", "status")
-TRAILING_DAYS = 28
 LOW, HIGH = 0.5, 1.5
 MANY_ERRORS = 3
 
@@ -239,7 +239,7 @@ def operations_monitoring_hourly(
             exact_sum("outage_seconds").alias("outage_seconds"),
             *[F.sum(n).alias(n) for n in ("readings", "errors")],
         )
-        .withColumn("__end", F.expr("hour_ts + INTERVAL 3599999999 MICROSECONDS"))
+        .withColumn("__end", intervals.end_of_hour("hour_ts"))
     )
     living = devices_history.where("connectivity IS NOT NULL").select(
         "location_id",
@@ -287,6 +287,7 @@ def monitored_days_touched(
             day="hour_date",
             as_of=as_of,
             zone=reporting_time_zone,
+            of_hours=True,
         )
         .select("hour_date")
         .distinct()

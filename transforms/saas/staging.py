@@ -9,7 +9,7 @@ duration_unknown, <column>_negative, <column>_not_positive, merge_into_itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 
 from pyspark.sql import DataFrame
@@ -19,8 +19,9 @@ from pyspark.sql import types as T
 from schemas.contract import MONEY, Table, table_name
 from schemas.saas_columns import EVENTS, FACTS, Landed, column_type
 from schemas.saas_landing import LANDED
+from transforms.techniques import mrr
 from transforms.techniques.quality import amount, double, instant, whole
-from transforms.techniques.ranges import Days
+from transforms.techniques.ranges import Days, is_too_large
 from transforms.techniques.records import judged, landed_records, one_per_record
 from transforms.techniques.sql_text import is_in, literal, quoted, with_columns
 from transforms.techniques.versions import day_of, start_of, tie_text
@@ -39,12 +40,22 @@ INTERVALS = ("day", "week", "month", "year")
 DURATIONS = ("once", "repeating", "forever")
 NOT_NEGATIVE = ("quantity", "unit_amount", "spend", "duration_seconds")
 POSITIVE = ("interval_count", "amount_off", "rate")
+# Money of the currency beside it, and numbers that are added up as money is.
+MINOR_UNITS = ("unit_amount", "amount", "amount_off", "amount_due", "amount_paid")
+COUNTS = ("quantity", "impressions", "clicks")
+_CURRENCY = "upper(trim(currency))"
 _DATE_ALONE = literal(r"^\s*\d{4}-\d{2}-\d{2}\s*$")
 _AS_OLD_AS_CAN_BE = "TIMESTAMP'1970-01-01 00:00:00Z'"
 
 
 def staged(
-    raw: DataFrame, of: Landed, reporting_time_zone: str, earliest_date: date, largest_amount: int
+    raw: DataFrame,
+    of: Landed,
+    *,
+    reporting_time_zone: str,
+    earliest_date: date,
+    largest_amount: int,
+    currency_exponents: Mapping[str, int],
 ) -> DataFrame:
     """The rows for a source's staging table."""
     place, names = table_name(of.source), tuple(of.source.columns)
@@ -66,6 +77,11 @@ def staged(
             rules[f"{name}_negative"] = f"{value} < 0"
         if name in POSITIVE:
             rules[f"{name}_not_positive"] = f"{value} <= 0"
+        if name in MINOR_UNITS and kind != MONEY:
+            whole_unit = mrr.power_of_ten(mrr.exponent(_CURRENCY, currency_exponents))
+            rules[f"{name}_out_of_range"] = is_too_large(_exact(value), largest_amount, whole_unit)
+        if name in COUNTS:
+            rules[f"{name}_out_of_range"] = is_too_large(_exact(value), largest_amount)
         if name == "percent_off":
             rules[f"{name}_out_of_range"] = f"{value} <= 0 OR {value} > 100"
     for name in NOT_NEGATIVE:
@@ -109,7 +125,7 @@ def _typed(place: str, name: str, kind: T.DataType, zone: str) -> str | None:
     if name in LOWER or name in LOWER_IN.get(place, ()):
         return f"lower(trim({text}))"
     if name == "currency":
-        return f"upper(trim({text}))"
+        return _CURRENCY
     if kind == T.LongType():
         return whole(text, "BIGINT")
     if kind == T.DoubleType():
@@ -125,6 +141,11 @@ def _typed(place: str, name: str, kind: T.DataType, zone: str) -> str | None:
     return None
 
 
+def _exact(value: str) -> str:
+    # The least BIGINT has no absolute value that is one.
+    return f"CAST({value} AS DECIMAL(38,12))"
+
+
 def _rules_of(place: str, names: tuple[str, ...]) -> dict[str, str]:
     """The rules on what a word may be, as SQL over the landed text."""
 
@@ -134,9 +155,7 @@ def _rules_of(place: str, names: tuple[str, ...]) -> dict[str, str]:
     rules = {}
     if "currency" in names:
         # The key of a rate must be there besides.
-        rules["currency_unknown"] = (
-            "currency IS NOT NULL AND NOT upper(trim(currency)) RLIKE '^[A-Z]{3}$'"
-        )
+        rules["currency_unknown"] = f"currency IS NOT NULL AND NOT {_CURRENCY} RLIKE '^[A-Z]{{3}}$'"
     if place == "stripe_subscriptions":
         rules["status_unknown"] = unknown("status", STATUSES)
     if place == "app_device_events":
@@ -171,9 +190,21 @@ def _with_own_time(
 
 def _transform(of: Landed) -> Callable[..., DataFrame]:
     def transform(
-        raw: DataFrame, *, reporting_time_zone: str, earliest_date: date, largest_amount: int
+        raw: DataFrame,
+        *,
+        reporting_time_zone: str,
+        earliest_date: date,
+        largest_amount: int,
+        currency_exponents: Mapping[str, int],
     ) -> DataFrame:
-        return staged(raw, of, reporting_time_zone, earliest_date, largest_amount)
+        return staged(
+            raw,
+            of,
+            reporting_time_zone=reporting_time_zone,
+            earliest_date=earliest_date,
+            largest_amount=largest_amount,
+            currency_exponents=currency_exponents,
+        )
 
     return transform
 

@@ -7,6 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from schemas.saas_columns import TRAILING_DAYS
 from schemas.saas_usage import (
     IntUserFeatureDaily,
     IntUserSpans,
@@ -23,7 +24,6 @@ from transforms.techniques.sums import exact_sum
 from transforms.techniques.totals import follow_totals
 
 ATTRIBUTES = ("customer_id", "location_id", "manager_user_id", "email", "role", "status")
-TRAILING_DAYS = 28
 
 
 def int_user_versions(

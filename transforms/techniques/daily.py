@@ -199,6 +199,7 @@ def days_of_changed_versions(
     as_of: date,
     zone: str,
     following: int = 0,
+    of_hours: bool = False,
 ) -> DataFrame:
     """Distinct key and day on which versions that came or went differ: key, ``day``.
 
@@ -206,7 +207,9 @@ def days_of_changed_versions(
     ends otherwise than before, told by ``versions`` (the key of the history) and
     valid_from, and alike in ``values``, the days from the earlier end on; of any other
     all of its days. ``key`` is a column of either; a NULL touches nothing.
-    ``following`` more days are touched after each; none after ``as_of``.
+    ``following`` more days are touched after each; none after ``as_of``. ``of_hours``: the
+    days are those in which hours of UTC begin, so that of an hour over midnight is the
+    one before.
     """
     one = Window.partitionBy(*versions, "valid_from")
     told = F.struct(*dict.fromkeys((*values, key)))
@@ -217,6 +220,7 @@ def days_of_changed_versions(
     first_end, last_end = F.min("valid_to").over(one), F.max("valid_to").over(one)
     since = F.when(is_only_end, first_end).otherwise(F.col("valid_from"))
     own_end = F.when(is_only_end, F.when(~no_end, last_end)).otherwise(F.col("valid_to"))
+    since = F.date_trunc("hour", since) if of_hours else since
     bounded = changes.select(
         key,
         day_of(since, zone).alias("__first"),

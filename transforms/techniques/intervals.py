@@ -77,6 +77,11 @@ def by_hour(intervals: DataFrame, *, start: str, end: str, hour: str, seconds: s
     )
 
 
+def end_of_hour(hour: str) -> Column:
+    """TIMESTAMP: the last microsecond of the hour that begins at ``hour``."""
+    return F.expr(f"`{hour}` + INTERVAL 3599999999 MICROSECONDS")
+
+
 def seconds_between(start: Column, end: Column) -> Column:
     """DOUBLE seconds, exact to the microsecond."""
     return (F.unix_micros(end) - F.unix_micros(start)).cast("double") / 1_000_000

@@ -14,16 +14,21 @@ WHOLE = "DECIMAL(38,0)"
 EXACT = "DECIMAL(38,10)"
 # Months in an interval, as a fraction: twelve months are 365 days and 52 weeks.
 FACTORS = {"day": (365, 12), "week": (52, 12), "month": (1, 1), "year": (1, 12)}
-# A month's amount of this much or more, in units, is none that a price can mean.
+# An amount of this much or more, in units, is none that a price can mean: it is 10^12, of
+# which a column of money holds ten thousand.
 _TOO_LARGE = "1" + "0" * 22
+_TOO_MANY_CENTS = "1" + "0" * 14
 
 
 def half_up(numerator: str, denominator: str) -> str:
-    """SQL: DECIMAL(38,0), the quotient of whole numbers rounded half up; NULL for NULL."""
+    """SQL: DECIMAL(38,0), the quotient of whole numbers rounded half up; NULL for NULL.
+
+    NULL, too, for a quotient of more than 32 digits.
+    """
     # Each stands once in the text, or texts within texts would grow without end.
     both = f"struct(CAST({numerator} AS {WHOLE}) AS n, CAST({denominator} AS {WHOLE}) AS d)"
     up = "CASE WHEN q.n % q.d * 2 >= q.d THEN 1 ELSE 0 END"
-    floor = f"CAST((q.n - q.n % q.d) / q.d AS {WHOLE})"
+    floor = f"CAST(try_divide(q.n - q.n % q.d, q.d) AS {WHOLE})"
     return f"transform(array({both}), q -> CAST({floor} + {up} AS {WHOLE}))[0]"
 
 
@@ -36,7 +41,7 @@ def exponent(currency: str, exponents: Mapping[str, int]) -> str:
     return cases(*named, otherwise="2")
 
 
-def _power_of_ten(places: str) -> str:
+def power_of_ten(places: str) -> str:
     """SQL: DECIMAL, for 0 to 3 places."""
     return f"CASE {places} WHEN 0 THEN 1BD WHEN 2 THEN 100BD ELSE 1000BD END"
 
@@ -57,7 +62,7 @@ def list_units(
     per_interval = f"try_multiply(CAST({quantity} AS DECIMAL(19,0)), {amount})"
     numerator = f"try_multiply(CAST({per_interval} AS {WHOLE}), {_factor(interval, 0)})"
     denominator = (
-        f"{_power_of_ten(places)} * {_factor(interval, 1)} * 100BD "
+        f"{power_of_ten(places)} * {_factor(interval, 1)} * 100BD "
         f"* CAST({interval_count} AS DECIMAL(19,0))"
     )
     value = half_up(numerator, denominator)
@@ -68,8 +73,7 @@ def amount_units(amount_off: str, places: str, interval: str, interval_count: st
     """SQL: units a month of an amount in minor units taken off once an interval."""
     numerator = f"CAST({amount_off} AS DECIMAL(19,0)) * {_factor(interval, 0)} * 10000000000BD"
     denominator = (
-        f"{_power_of_ten(places)} * {_factor(interval, 1)} "
-        f"* CAST({interval_count} AS DECIMAL(19,0))"
+        f"{power_of_ten(places)} * {_factor(interval, 1)} * CAST({interval_count} AS DECIMAL(19,0))"
     )
     return half_up(numerator, denominator)
 
@@ -134,13 +138,14 @@ def units_of(exact: str) -> str:
 def rated_cents(exact: str, rate: str) -> str:
     """SQL: money of an exact amount at a rate (DECIMAL(18,8)), half up to the cent.
 
-    0 without a rate, and for more than money holds.
+    0 without a rate, and for 10^12 or more: ten thousand of the largest can still be added.
     """
     rated = f"CAST({rate} * 100000000BD AS DECIMAL(18,0))"
     cents = half_up(f"try_multiply({units_of(exact)}, {rated})", "10000000000000000BD")
+    money = "CAST(CAST(c AS DECIMAL(15,0)) * 0.01BD AS DECIMAL(18,2))"
     return (
-        f"coalesce(try_cast(try_cast({cents} AS DECIMAL(20,0)) * 0.01BD AS DECIMAL(18,2)), "
-        "CAST(0 AS DECIMAL(18,2)))"
+        f"coalesce(transform(array({cents}), c -> CASE WHEN c < {_TOO_MANY_CENTS}BD "
+        f"THEN {money} END)[0], CAST(0 AS DECIMAL(18,2)))"
     )
 
 

@@ -28,9 +28,12 @@ class Days:
         return f"({too_early} OR {too_late})"
 
 
-def is_too_large(amount: str, largest: int) -> str:
-    """SQL: whether money is as much as ``largest`` or more, either way; NULL for NULL."""
-    return f"abs({amount}) >= {largest}BD"
+def is_too_large(amount: str, largest: int, times: str = "") -> str:
+    """SQL: whether money is as much as ``largest`` or more, either way; NULL for NULL.
+
+    ``times`` is SQL: how many of the minor units that ``amount`` counts make one.
+    """
+    return f"abs({amount}) >= {largest}BD * {times}" if times else f"abs({amount}) >= {largest}BD"
 
 
 def _beginning(day: date) -> str:

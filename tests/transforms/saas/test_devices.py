@@ -13,12 +13,14 @@ from jobs.systems import saas_operations
 from schemas.saas_landing import StgAppDeviceEvents, StgAppDevices, StgAppLocations
 from schemas.saas_operations import (
     DeviceHourly,
+    DevicesAtomic,
     DevicesHistory,
     IntDeviceOutages,
     LocationsDaily,
     LocationsHistory,
 )
 from schemas.saas_usage import IntUserFeatureDaily, IntUserVersions
+from tests.saas_tables import Made
 from tests.transforms.saas.staged import frame, told
 from transforms.saas import device_hours, devices, entity_audits, locations
 
@@ -98,8 +100,9 @@ def fleet(spark: SparkSession) -> Fleet:
     offlines = devices.int_device_offlines(events, **ZONE)
     outages = devices.int_device_outages(staged, signals, offlines, **ZONE).cache()
     history = devices.devices_history(staged, signals, outages, silence_hours=24, **ZONE).cache()
+    early = devices.int_device_early_connections(staged, signals, outages, silence_hours=24, **ZONE)
     hours = device_hours.device_hourly(
-        events, history, outages, places, touched=None, **ZONE
+        events, history, early, outages, places, touched=None, **ZONE
     ).cache()
     atomic = device_hours.devices_atomic(history, staged, hours, outages, signals, places, **ZONE)
     return Fleet(
@@ -172,6 +175,52 @@ def test_a_device_that_the_app_does_not_know_has_no_hours(fleet: Fleet) -> None:
 
 
 LIFE = {"device_id": "d", "installed_at": f"{DAY}T01:00:00", "decommissioned_at": f"{DAY}T09:00:00"}
+
+
+def test_what_is_told_later_of_its_life_before_its_first_version_has_hours(
+    spark: SparkSession,
+) -> None:
+    """Installed on the 8th at noon, as the second version says, and heard of on the 9th."""
+    device = {"device_id": "d", "location_id": "l1"}
+    place = {"location_id": "l1", "customer_id": "c1", "updated_at": "2025-01-01"}
+    events = (("8a", "08T11:00:00", "heartbeat", None), ("8b", "08T15:30:00", "offline", 5400))
+    landed = {
+        "app_locations": [place],
+        "app_devices": [
+            {**device, "updated_at": "2025-03-09T00:00:00"},
+            {**device, "updated_at": "2025-03-10T00:00:00", "installed_at": "2025-03-08T12:00:00"},
+        ],
+        "app_device_events": [
+            {
+                "event_id": name,
+                "device_id": "d",
+                "occurred_at": f"2025-03-{at}",
+                "event_type": kind,
+                "value": value,
+            }
+            for name, at, kind, value in events
+        ],
+    }
+    made = Made(spark, landed, AS_OF)
+    hours = made.frame(DeviceHourly).orderBy("hour_ts").collect()
+    assert [told(h.hour_ts) for h in (hours[0], hours[-1])] == ["03-08T12:00", "03-09T15:00"]
+    assert sum(h.known_seconds for h in hours) == 27.5 * 3600
+    down = [
+        (told(h.hour_ts), h.outage_seconds, h.outages_started) for h in hours if h.outage_seconds
+    ]
+    assert down == [("03-08T15:00", 1800.0, 1), ("03-08T16:00", 3600.0, 0)]
+    assert [told(h.hour_ts) for h in hours if h.events] == ["03-08T15:00"]
+    assert {(h.location_id, h.customer_id, h.hour_date.day) for h in hours} == {
+        (None, None, 8),
+        ("l1", "c1", 9),
+    }
+    [first] = [v for v in made.rows(DevicesHistory) if told(v.valid_from) == "03-09T00:00"]
+    assert first.connectivity == "online"
+    assert made.frame(DevicesHistory).where("valid_from < '2025-03-09'").count() == 0
+    assert made.failures(DeviceHourly) == dict.fromkeys(made.failures(DeviceHourly), 0)
+    [atomic] = made.rows(DevicesAtomic)
+    assert atomic.unknown_share_28 == (60 - 27.5) / 60
+    assert atomic.uptime_share_28 == (27.5 - 1.5) / 27.5
 
 
 def outage(start: str, end: str) -> dict[str, Any]:

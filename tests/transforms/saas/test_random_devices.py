@@ -97,7 +97,12 @@ def test_random_devices(spark: SparkSession, seed: int) -> None:
         known, signals, outages, silence_hours=SILENCE, **GIVEN
     ).cache()
     places = locations.locations_history(frame(spark, StgAppLocations, [place]), **GIVEN)
-    hourly = device_hours.device_hourly(landed, history, outages, places, touched=None, **GIVEN)
+    early = devices.int_device_early_connections(
+        known, signals, outages, silence_hours=SILENCE, **GIVEN
+    )
+    hourly = device_hours.device_hourly(
+        landed, history, early, outages, places, touched=None, **GIVEN
+    )
     walked = {name: states(*device) for name, device in fleet.items()}
 
     found: dict[str, list[Any]] = {name: [None] * END for name in fleet}

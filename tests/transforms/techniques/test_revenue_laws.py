@@ -112,7 +112,8 @@ def test_amounts_are_exact_and_rounded_half_up_once(spark: SparkSession) -> None
             assert row.listed is None
             continue
         assert Fraction(row.listed) == listed
-        assert Fraction(row.money) == _half_up(listed * Fraction(row.rate), 2)
+        money = _half_up(listed * Fraction(row.rate), 2)
+        assert Fraction(row.money) == (money if money < 10**12 else 0)
         left = (100 - Fraction(row.percent)) / 100 * Fraction(7, 8)
         assert Fraction(row.taken) == _half_up(listed * left, 10)
         assert Fraction(row.amount) == _half_up(row.off * per_month, 10)
@@ -123,11 +124,30 @@ def test_amounts_are_exact_and_rounded_half_up_once(spark: SparkSession) -> None
 
 
 def test_an_amount_without_interval_or_beyond_meaning_is_none(spark: SparkSession) -> None:
-    rows = [(None, 1, Decimal(100)), ("month", 10**9, Decimal(10**9)), ("month", 2, Decimal(50))]
+    rows = [
+        (None, 1, Decimal(100)),
+        ("month", 10**9, Decimal(10**9)),
+        ("month", 2, Decimal(50)),
+        *[("day", 10**n, Decimal(10**11)) for n in range(12, 19)],
+    ]
     frame = spark.createDataFrame(rows, "every string, quantity bigint, cents decimal(24,12)")
     units = mrr.list_units("quantity", "cents", "2", "every", "1")
     found = [row[0] for row in frame.selectExpr(units).collect()]
-    assert found == [None, None, 10**10]
+    assert found == [None, None, 10**10, *[None] * 7]
+
+
+def test_money_beyond_meaning_is_none_whatever_the_rate(spark: SparkSession) -> None:
+    most = Decimal(10**12) - Decimal("0.01")
+    rows = [
+        (most, Decimal(1)),
+        (most, Decimal("1.1")),
+        (Decimal(1), Decimal(10**10) - 1),
+        (Decimal(100), Decimal(10**10) - 1),
+        (most, Decimal(10**10) - 1),
+    ]
+    frame = spark.createDataFrame(rows, "exact decimal(38,10), rate decimal(18,8)")
+    found = [row[0] for row in frame.selectExpr(mrr.rated_cents("exact", "rate")).collect()]
+    assert found == [most, 0, 10**10 - 1, 10**12 - 100, 0]
 
 
 def _spans(spark: SparkSession, random: Random) -> tuple:
