@@ -37,6 +37,14 @@ from schemas.ecommerce_sums import CUSTOMER, NET_ADDS_UP, SUMS
 PSEUDONYM, CONTACT = Privacy.PSEUDONYM, Privacy.CONTACT
 _STORE = Column(STRING, "The store; '(none)' where empty.", required=True)
 _ORDER_DATE = Column(DATE, "Day of order_time in the reporting zone.", required=True)
+_VERSION_SINCE = Column(TIMESTAMP, "When this state came to be: valid_from.", required=True)
+# valid_from, valid_to, is_current
+_VALIDITY = (
+    Column(TIMESTAMP, "Valid from, inclusive.", required=True),
+    Column(TIMESTAMP, "Valid to, exclusive; NULL for the current version."),
+    Column(BOOLEAN, "valid_to IS NULL.", required=True),
+)
+_BEGINS_BEFORE_IT_ENDS = Check("begins_before_it_ends", "valid_to IS NULL OR valid_from < valid_to")
 
 
 class _Core(Table):
@@ -44,19 +52,9 @@ class _Core(Table):
     system = SYSTEM
 
 
-class _Versions(_Core):
-    updated_at = Column(TIMESTAMP, "When this state came to be: valid_from.", required=True)
-    valid_from = Column(TIMESTAMP, "Valid from, inclusive.", required=True)
-    valid_to = Column(TIMESTAMP, "Valid to, exclusive; NULL for the current version.")
-    is_current = Column(BOOLEAN, "valid_to IS NULL.", required=True)
-    partitioned_by = ("is_current",)
-    checks = (Check("begins_before_it_ends", "valid_to IS NULL OR valid_from < valid_to"),)
-
-
-class Customer(_Versions):
+class Customer(_Core):
     """One row per customer and version: SCD2 over all that is told; a delete closes."""
 
-    customer_sk = Column(STRING, "Hash of customer_id and valid_from.", required=True)
     customer_id = CUSTOMER
     first_name = Column(STRING, "First name.", privacy=Privacy.NAME)
     last_name = Column(STRING, "Last name.", privacy=Privacy.NAME)
@@ -66,14 +64,18 @@ class Customer(_Versions):
     state = Column(STRING, "State.")
     country = Column(STRING, "Country.")
     customer_age = Column(INT, "Age in years.")
+    updated_at = _VERSION_SINCE
+    customer_sk = Column(STRING, "Hash of customer_id and valid_from.", required=True)
+    valid_from, valid_to, is_current = _VALIDITY
     grain = ("customer_id", "valid_from")
+    partitioned_by = ("is_current",)
     skipping = ("customer_id", "valid_from")
+    checks = (_BEGINS_BEFORE_IT_ENDS,)
 
 
-class Product(_Versions):
+class Product(_Core):
     """One row per product and version: SCD2 over title, brand, category, price and sku."""
 
-    product_sk = Column(STRING, "Hash of product_id and valid_from.", required=True)
     product_id = Column(STRING, "The product.", required=True)
     product_title = Column(STRING, "Title.")
     product_brand = Column(STRING, "Brand.")
@@ -81,8 +83,13 @@ class Product(_Versions):
     unit_price = Column(PRICE, "Price of one.")
     sku = Column(STRING, "Stock keeping unit.")
     created_at = Column(TIMESTAMP, "When it was created; not tracked.")
+    updated_at = _VERSION_SINCE
+    product_sk = Column(STRING, "Hash of product_id and valid_from.", required=True)
+    valid_from, valid_to, is_current = _VALIDITY
     grain = ("product_id", "valid_from")
+    partitioned_by = ("is_current",)
     skipping = ("product_id", "valid_from")
+    checks = (_BEGINS_BEFORE_IT_ENDS,)
 
 
 class Campaign(_Core):

@@ -24,6 +24,7 @@ from jobs.landing.column_names import columns_served, may_be_read
 from jobs.landing.unlisted import names_with_values
 from jobs.storage import FILE_ERRORS, PACKED, Storage, escaped, local_path
 from schemas.contract import Source
+from transforms.techniques.quality import NOT_BLANK, is_not_blank
 
 _TEXTS = {".csv": "csv", ".tsv": "tsv", ".json": "json", ".jsonl": "json"}
 SUFFIXES = {
@@ -280,7 +281,7 @@ def _json_lines(spark: SparkSession, paths: list[str]) -> DataFrame:
     parsed = F.from_json("value", "map<string,string>", {"allowSingleQuotes": "false"})
     return (
         reader.text(urls)
-        .where(F.trim("value") != "")
+        .where(is_not_blank("value"))
         .select("value", F.col("_metadata.file_path").alias(_URL), parsed.alias(_FIELDS))
     )
 
@@ -364,7 +365,7 @@ def _shaped(
 def _first_not_blank(values: Sequence[Column]) -> Column:
     """The first of several columns' values that is not blank; of one column its value."""
     *others, last = values
-    return F.coalesce(*[F.when(F.trim(value) != "", value) for value in others], last)
+    return F.coalesce(*[F.when(value.rlike(NOT_BLANK), value) for value in others], last)
 
 
 def _faults(

@@ -13,8 +13,7 @@ from pyspark.sql import functions as F
 
 from transforms.techniques.allow_list import OTHER, told_name
 from transforms.techniques.line_policy import BETWEEN_NAMES
-
-_HAS_SIGN = r"\S"
+from transforms.techniques.quality import NOT_BLANK
 
 
 def names_with_values(
@@ -29,7 +28,7 @@ def names_with_values(
     odd = [name for name in names if told[name] == OTHER]
     # Of CSV a plan has the columns' numbers alone.
     read = names if kind not in ("json", "parquet") else [n for n in names if n not in odd]
-    found = [F.when(values[name].rlike(_HAS_SIGN), told[name]) for name in read]
+    found = [F.when(values[name].rlike(NOT_BLANK), told[name]) for name in read]
     if odd and kind == "parquet":
         found.append(F.lit(OTHER))
     if odd and kind == "json":
@@ -38,7 +37,7 @@ def names_with_values(
             F.when(
                 F.exists(
                     F.map_entries(fields),
-                    lambda entry: ~entry["key"].isin(known) & entry["value"].rlike(_HAS_SIGN),
+                    lambda entry: ~entry["key"].isin(known) & entry["value"].rlike(NOT_BLANK),
                 ),
                 OTHER,
             )

@@ -47,7 +47,8 @@ LANDED: dict[str, list[dict[str, str]]] = {
         {"product_id": "x-1", "updated_at": ""},
         {"product_id": "x-2", "updated_at": MORNING, "unit_price": "1e30"},
         {"product_id": "x-3", "updated_at": MORNING, "unit_price": "-1e13"},
-        {"product_id": "x-4", "updated_at": MORNING, "created_at": "9999-12-31"},
+        {"product_id": "x-4", "updated_at": MORNING, "created_at": "1999-12-31"},
+        {"product_id": "x-never", "updated_at": MORNING, "created_at": NEVER},
         *[
             {
                 "product_id": "x-turning",
@@ -70,7 +71,12 @@ LANDED: dict[str, list[dict[str, str]]] = {
             "campaign_end_time": "2025-03-01",
         },
         {"campaign_id": "x-2", "campaign_start_time": "some day", "budget": "much"},
-        {"campaign_id": "x-3", "budget": "1000000000000", "campaign_end_time": "2100-01-01"},
+        {"campaign_id": "x-3", "budget": "1000000000000", "campaign_end_time": "1999-12-31"},
+        {
+            "campaign_id": "x-never",
+            "campaign_start_time": "2100-01-01T00:00:00Z",
+            "campaign_end_time": "9999-12-31",
+        },
         # Ends with the day on which it starts, later than it starts.
         {"campaign_id": "x-day", "campaign_start_time": NOON, "campaign_end_time": "2025-03-01"},
     ],

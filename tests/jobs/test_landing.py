@@ -20,13 +20,14 @@ from pyspark.sql import Row, SparkSession
 from jobs.engine.ops import results_json
 from jobs.engine.runner import Run
 from jobs.lake.lake import Lake
+from jobs.landing.formats import LandedFile, read
 from jobs.landing.ledger import Landing, Load
 from jobs.landing.passed_over import PassedOver
 from jobs.settings import load_policy
 from jobs.storage import zstd
 from jobs.systems import STEPS
 from jobs.telling import MOST_SHOWN, Teller
-from schemas import web
+from schemas import saas_landing, web
 from schemas.social_landing import StgContentEvents
 from tests.landing_files import COLUMNS, event, run_web, write_csv
 
@@ -221,6 +222,21 @@ def test_a_header_that_is_no_header_is_a_fault_of_its_file(
         "old mac.csv": "unreadable_header",
         "one word.csv": "unreadable_header",
     }
+
+
+def test_white_space_is_no_line_and_gives_way_to_a_columns_other_name(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Of any kind: a tab, a no-break space."""
+    row = json.dumps({"customer_id": "\u00a0", "id": "c"})
+    file = tmp_path / "saas/app_customers/blank.jsonl"
+    write_bytes(file, f"\t\n{row}\n\u00a0\n".encode())
+    found = LandedFile(
+        *(f"saas/app_customers/{file.name}", str(file), file.stat().st_size, 0, "json"),
+        ("customer_id", "id"),
+    )
+    rows = read(spark, saas_landing.APP_CUSTOMERS.source, str(tmp_path), [found]).collect()
+    assert [(line.customer_id, line.malformed_reason) for line in rows] == [("c", None)]
 
 
 def test_parquet_files_whose_column_has_other_types_load_as_text(

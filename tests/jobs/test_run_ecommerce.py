@@ -67,6 +67,24 @@ def test_what_is_odd_but_sound_is_kept(shop: Shop) -> None:
     assert lake.read(ecommerce.Campaign).where("campaign_id = 'x-day'").count() == 1
 
 
+def test_what_is_planned_may_begin_late_and_end_never(shop: Shop) -> None:
+    """Only what lies before earliest_date is out of range: 9999-12-31 stands for never."""
+    lake = shop[0]
+    micros = F.unix_micros("campaign_end_time").alias("end")
+    [end] = lake.read(ecommerce.Campaign).where("campaign_id = 'x-never'").select(micros).collect()
+    assert end.end == 253_402_300_799_999_999
+    campaigns = lake.read(ecommerce_marts.CampaignEffectiveness)
+    [told] = campaigns.where("campaign_id = 'x-never'").drop("campaign_end_time").collect()
+    assert (told.days, told.is_provisional, told.net_per_day) == (0, True, None)
+    [product] = (
+        lake.read(ecommerce.Product)
+        .where("product_id = 'x-never'")
+        .select(F.unix_micros("created_at"))
+        .collect()
+    )
+    assert product[0] == 253_402_300_799_999_999
+
+
 @pytest.fixture(scope="module")
 def lines(shop: Shop) -> dict[str, Any]:
     """The cases' lines by their ids."""

@@ -5,8 +5,8 @@ table, ``record_id`` (the hash of all landed values) and ``broken``, an ARRAY<ST
 the rules that the row breaks, empty for a good one: malformed_line (or the file's fault),
 <key>_missing, <column>_missing, <column>_unreadable, <column>_out_of_range,
 event_type_unknown, count_negative, ends_before_it_starts. Other columns of the raw rows
-are kept. The record's own time has no latest date, for it is held until ``as_of``
-reaches it.
+are kept. No instant has a latest date: a record's own time is held until ``as_of`` reaches
+it, and a campaign may be planned to end in 9999, that is never.
 """
 
 from __future__ import annotations
@@ -68,7 +68,6 @@ def products(
     *,
     reporting_time_zone: str,
     earliest_date: date,
-    latest_date: date,
     largest_amount: int,
 ) -> DataFrame:
     """The rows for stg_products."""
@@ -77,7 +76,7 @@ def products(
         keys=("product_id",),
         ids=("product_category_id",),
         instants={
-            "created_at": Days(earliest_date, latest_date),
+            "created_at": Days(earliest_date),
             "updated_at": Days(earliest_date),
         },
         prices={"unit_price": largest_amount},
@@ -97,15 +96,12 @@ def product_categories(raw: DataFrame, *, earliest_date: date) -> DataFrame:
     )
 
 
-def campaigns(
-    raw: DataFrame, *, earliest_date: date, latest_date: date, largest_amount: int
-) -> DataFrame:
+def campaigns(raw: DataFrame, *, earliest_date: date, largest_amount: int) -> DataFrame:
     """The rows for stg_campaigns; one that ends on a bare date ends with that day, in UTC."""
     is_bare = r"coalesce(campaign_end_time RLIKE '^\\s*\\d{4}-\\d{2}-\\d{2}\\s*$', false)"
     marked = with_columns(
         landed_records(raw, tuple(Campaigns.columns)), {"ends_with_its_day": is_bare}
     )
-    planned = Days(earliest_date, latest_date)
     end = as_read("campaign_end_time")
     with_its_day = (
         f"CASE WHEN ends_with_its_day THEN {end} + INTERVAL 1 DAY - INTERVAL 1 MICROSECOND "
@@ -115,8 +111,8 @@ def campaigns(
         marked,
         keys=("campaign_id",),
         instants={
-            "campaign_start_time": planned,
-            "campaign_end_time": planned,
+            "campaign_start_time": Days(earliest_date),
+            "campaign_end_time": Days(earliest_date),
             "updated_at": Days(earliest_date),
         },
         money={"budget": largest_amount},

@@ -16,6 +16,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from transforms.techniques import urls
+from transforms.techniques.quality import BLANKS
 from transforms.techniques.sql_text import cases, is_in, literal, quoted
 
 _RESULTS = ("channel", "channel_rule", "channel_group")
@@ -23,7 +24,7 @@ _RESULTS = ("channel", "channel_rule", "channel_group")
 _PREFIX = "__channels_"
 
 _UTM = ("source", "medium", "campaign")
-_PRESENT = r"(?is)^(?!\s*(?:null|\(not set\)|undefined)?\s*$)(.+)$"
+_PRESENT = rf"(?is)^(?![{BLANKS}]*(?:null|\(not set\)|undefined)?[{BLANKS}]*$)(.+)$"
 
 
 def click_id_names(channel_rules: Mapping[str, Any]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from transforms.techniques.allowed_json import (
     keys_of,
     text_of,
 )
+from transforms.techniques.quality import BLANKS
 from transforms.techniques.scan import SUSPICIOUS
 
 # Senders write a few shapes a type, and nothing bounds them.
@@ -34,10 +35,6 @@ MOST_TOKENS = 100
 LONGEST = 500
 # What JSON writes otherwise than it is.
 _ESCAPES = r"[\\\x00-\x1f]"
-# What Python's strip takes away, within brackets.
-BLANKS = (
-    r"\t-\r\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
-)
 # By kind: which strings and which numbers are of it. Some of those that are, are left out.
 _STRINGS = {
     "id": "[A-Za-z0-9_:-]{1,64}",

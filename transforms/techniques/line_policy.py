@@ -26,8 +26,9 @@ from transforms.techniques.allow_list import (
     is_absent,
 )
 from transforms.techniques.allowed_json import KeyActions, allowed_json
-from transforms.techniques.json_shapes import BLANKS, JsonColumn
+from transforms.techniques.json_shapes import JsonColumn
 from transforms.techniques.keyed_hash import digest
+from transforms.techniques.quality import BLANKS, NOT_BLANK
 from transforms.techniques.scan import SUSPICIOUS
 
 # Beside a source's columns a batch has these: the told names of the unlisted columns in which
@@ -249,7 +250,7 @@ def _is_odd(kind: Kind, column: pa.Array) -> pa.Array:
 
 
 def _is_not_blank(column: pa.Array) -> pa.Array:
-    return pc.fill_null(pc.match_substring_regex(column, f"[^{BLANKS}]"), False)
+    return pc.fill_null(pc.match_substring_regex(column, NOT_BLANK), False)
 
 
 def _note(name: str, done: Done, rows: pa.Array, findings: _Findings) -> None:

@@ -157,6 +157,7 @@ CASES = [
     Case("41_empty_medium", "Organic Search", "Organic Search", "google", ""),
     Case("41_null_medium", "Organic Search", "Organic Search", "google", "NULL"),
     Case("41_all_absent", "Direct", "Direct", "undefined", "(Not Set)", " "),
+    Case("41_all_blank", "Direct", "Direct", "\u00a0", "\t", "\u3000null\u00a0"),
     # Rule 8.
     _referred("8_search", "Organic Search", "Organic Search", "HTTPS://WWW.Google.co.uk/q"),
     _referred("8_social", "Social", "Organic Social", FACEBOOK),

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from transforms.techniques.bots import with_is_bot
 from transforms.techniques.dedupe import first_per_key
 from transforms.techniques.money import money_sum, spread_money
-from transforms.techniques.quality import blank_to_null, broken_rules, instant
+from transforms.techniques.quality import blank_to_null, broken_rules, instant, trimmed
 
 
 def test_the_latest_record_wins_and_ties_have_one_winner_in_any_order(spark: SparkSession) -> None:
@@ -73,8 +73,15 @@ def test_an_instant_is_iso_or_milliseconds_and_nothing_else(
 
 
 def test_blank_is_null(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([("",), ("  ",), (" a ",)], "t string")
-    assert [r[0] for r in frame.selectExpr(blank_to_null("t")).collect()] == [None, None, " a "]
+    """As Python has it: tabs, carriage returns, no-break spaces. Around content they stay."""
+    every = [chr(n) for n in range(0x3100) if chr(n).isspace()]
+    blank = ["", "  ", "\t", "\r", "\u00a0", " \r\n", *every, "".join(every)]
+    content = [" a ", "\u00a0a", "!", "~", "~~", "\x7f", "é", "\u200b", "\x00"]
+    frame = spark.createDataFrame([(text,) for text in [*blank, *content, None]], "t string")
+    found = frame.selectExpr(blank_to_null("t"), trimmed("t")).collect()
+    assert [row[0] for row in found] == [*[None] * len(blank), *content, None]
+    assert [row[1] for row in found[: len(blank)]] == [None] * len(blank)
+    assert found[len(blank)][1] == "a"
 
 
 def test_robots_are_told_by_words_and_by_expressions(spark: SparkSession) -> None:
