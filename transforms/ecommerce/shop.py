@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from schemas.ecommerce_intermediate import CampaignTotals, DailyOrders
 from schemas.ecommerce_marts import AovDaily, CampaignEffectiveness
+from transforms.techniques.daily import day_of
 from transforms.techniques.money import money_ratio, money_sum
 from transforms.techniques.ratios import ratio
 
@@ -145,7 +146,7 @@ def campaign_effectiveness(
                 for name in (*_SUMS, "outside_window_net")
             },
             **{
-                day: F.to_date(F.from_utc_timestamp(at, reporting_time_zone))
+                day: day_of(at, reporting_time_zone)
                 for day, at in (
                     ("start_day", "campaign_start_time"),
                     ("end_day", "campaign_end_time"),

@@ -32,6 +32,7 @@ from schemas.ecommerce_landing import (
     StgProductCategories,
     StgProducts,
 )
+from transforms.techniques.daily import day_of
 from transforms.techniques.quality import flag
 from transforms.techniques.ranges import Days, is_too_large
 from transforms.techniques.records import as_read, judged, landed_records
@@ -167,7 +168,7 @@ def inventory_events(raw: DataFrame, *, reporting_time_zone: str, earliest_date:
 
 
 def _dated(rows: DataFrame, instant: str, day: str, zone: str) -> DataFrame:
-    return rows.withColumn(day, F.to_date(F.from_utc_timestamp(instant, zone)))
+    return rows.withColumn(day, day_of(instant, zone))
 
 
 TRANSFORMS: dict[type[Table], Callable[..., DataFrame]] = {

@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from schemas.contract import Source, Table
 from schemas.healthcare_landing import (
@@ -35,6 +34,7 @@ from schemas.healthcare_landing import (
     StgUsers,
     Users,
 )
+from transforms.techniques.daily import day_of
 from transforms.techniques.quality import flag
 from transforms.techniques.ranges import Days
 from transforms.techniques.records import judged, landed_records
@@ -171,8 +171,7 @@ def _versions(
         typed=typed,
         rules=rules,
     )
-    day = F.to_date(F.from_utc_timestamp("updated_at", zone))
-    return rows.withColumn("updated_date", day)
+    return rows.withColumn("updated_date", day_of("updated_at", zone))
 
 
 def _not_one_of(status: str, known: Sequence[str]) -> str:

@@ -20,12 +20,14 @@ from schemas.medspa_marts import (
 from transforms.medspa import commission_rules as rules
 from transforms.medspa.progress import ALL, BOOKED, CONTACTED, LOST, NEW, PROCEDURE, TAG, WON
 from transforms.medspa.rows import NOT_DELETED
+from transforms.techniques import daily
 from transforms.techniques.business_hours import business_micros, minutes_of
 from transforms.techniques.periods import MONTH, is_open
 from transforms.techniques.ratios import ratio
 from transforms.techniques.rounding import divided_half_up, half_up, rounding_difference
 from transforms.techniques.sql_text import literal, with_columns
 from transforms.techniques.states import latest_state
+from transforms.techniques.zoned_days import day_of
 
 ROUNDING = "(rounding)"
 _MICROS_A_MINUTE, _MICROS_A_DAY = 60_000_000, 86_400_000_000
@@ -110,7 +112,7 @@ def _monthly_spend(
     """
 
     def month_of(instant: str | Column) -> Column:
-        return F.trunc(F.to_date(F.from_utc_timestamp(instant, zone)), "month")
+        return F.trunc(daily.day_of(instant, zone), "month")
 
     at_once = latest_state(
         stg_campaigns,
@@ -317,7 +319,7 @@ def provider_commissions(
 
     def until(instant: str) -> str:
         """Until the month of the deletion, that month included."""
-        day = f"to_date(from_utc_timestamp({instant}, {literal(reporting_time_zone)}))"
+        day = day_of(instant, reporting_time_zone)
         return f"({instant} IS NULL OR month <= {day})"
 
     exact = rules.pays(

@@ -16,6 +16,7 @@ from schemas.medspa_marts import (
 from transforms.medspa.rows import NOT_DELETED
 from transforms.techniques.relabelling import NONE
 from transforms.techniques.sql_text import literal, with_columns
+from transforms.techniques.zoned_days import day_of
 
 NEW, CONTACTED, BOOKED, WON, LOST = "New", "Contacted", "Consult Booked", "Won", "Lost"
 TAG, PROCEDURE, ALL = "tag", "procedure", "all"
@@ -49,7 +50,7 @@ def lead_progress(
     joined = live
     for told in (_stays(lead_stage_history), _shown(kpi_event), worth, tagged):
         joined = joined.join(told, on="lead_id", how="left")
-    won_day = f"to_date(from_utc_timestamp(won_since, {literal(reporting_time_zone)}))"
+    won_day = day_of("won_since", reporting_time_zone)
     flags = ("was_contacted", "was_booked", "was_won", "was_lost")
     return with_columns(
         joined,

@@ -15,7 +15,7 @@ from schemas import medspa_core as core
 from schemas import medspa_landing as landing
 from schemas.contract import Source, Table, table_name
 from transforms.techniques.claims import LOST, settled
-from transforms.techniques.sql_text import literal, with_columns
+from transforms.techniques.sql_text import with_columns
 from transforms.techniques.states import (
     WAITS_FOR,
     latest_state,
@@ -23,6 +23,7 @@ from transforms.techniques.states import (
     with_deletion,
     with_waits,
 )
+from transforms.techniques.zoned_days import day_of
 
 SOURCES: dict[type[Table], type[Source]] = {
     core.Lead: landing.Leads,
@@ -64,11 +65,7 @@ def rows_of(
         values=tuple(SOURCES[entity].columns),
     )
     marked = with_deletion(rows, deletions.where(F.col("entity") == table_name(entity)))
-    days = {
-        day: f"to_date(from_utc_timestamp({at}, {literal(zone)}))"
-        for day, at in _DAYS.items()
-        if day in entity.columns
-    }
+    days = {day: day_of(at, zone) for day, at in _DAYS.items() if day in entity.columns}
     return with_columns(marked, days)
 
 

@@ -28,6 +28,7 @@ from transforms.techniques.quality import day, digits_only, instant, is_json, tr
 from transforms.techniques.ranges import Days
 from transforms.techniques.records import judged, landed_records
 from transforms.techniques.sql_text import literal, quoted, with_columns
+from transforms.techniques.zoned_days import day_of
 
 Keyed = Callable[[Column], Column]
 
@@ -137,7 +138,7 @@ def _with_lead_key(rows: DataFrame, keyed_hash: Keyed, lead: str = "lead_id") ->
 
 def _with_day(rows: DataFrame, zone: str) -> DataFrame:
     """``state_date``: the partition; of a state that tells no instant a day of its own."""
-    of_state = f"to_date(from_utc_timestamp(state_at, {literal(zone)}))"
+    of_state = day_of("state_at", zone)
     return with_columns(
         rows, {"state_date": f"coalesce({of_state}, DATE'{landing.NO_DAY.isoformat()}')"}
     )
@@ -241,8 +242,7 @@ def opportunities(
     """The rows for stg_opportunities: expected_value_not_positive, procedure_code_unknown,
     expected_date_unreadable, expected_date_in_past (before the day of created_at)."""
     expected = day("expected_date", reporting_time_zone)
-    zone = literal(reporting_time_zone)
-    created = f"to_date(from_utc_timestamp({instant('created_at')}, {zone}))"
+    created = day_of(instant("created_at"), reporting_time_zone)
     how = _Reading(
         landing.Opportunities,
         keys=("id", "lead_id"),

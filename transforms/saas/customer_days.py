@@ -15,7 +15,8 @@ from transforms.techniques import daily, health
 from transforms.techniques.ratios import ratio
 from transforms.techniques.sql_text import with_columns
 from transforms.techniques.totals import follow_totals
-from transforms.techniques.versions import day_of, latest
+from transforms.techniques.versions import latest
+from transforms.techniques.zoned_days import day_of
 
 KEY, DAY = "customer_id", "snapshot_date"
 TRAILING, INVOICED, TREND = 28, 90, 84

@@ -21,7 +21,8 @@ from transforms.saas.subscriptions_atomic import next_renewals
 from transforms.techniques import health, mrr
 from transforms.techniques.movements import month_closes
 from transforms.techniques.ratios import ratio
-from transforms.techniques.versions import day_of, latest
+from transforms.techniques.versions import latest
+from transforms.techniques.zoned_days import day_of
 
 HORIZON = 90
 KEY, DAY = "customer_id", "snapshot_date"

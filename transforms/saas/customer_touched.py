@@ -12,7 +12,7 @@ from transforms.saas.customer_days import DAY, INVOICED, KEY, TRAILING
 from transforms.saas.customer_map import customer_of_stripe
 from transforms.saas.subscription_states import come_due
 from transforms.techniques import daily, spans
-from transforms.techniques.versions import day_of
+from transforms.techniques.zoned_days import day_of
 
 
 def customer_days_touched(

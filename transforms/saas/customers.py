@@ -16,7 +16,8 @@ from transforms.saas.item_days import rated
 from transforms.saas.subscription_states import come_due, known, of_keys
 from transforms.techniques import movements, spans
 from transforms.techniques.dedupe import content_id
-from transforms.techniques.versions import start_of, with_validity
+from transforms.techniques.versions import with_validity
+from transforms.techniques.zoned_days import start_of
 
 _MONEY = "DECIMAL(18,2)"
 ATTRIBUTES = ("name", "industry", "country", "parent_customer_id")

@@ -20,7 +20,8 @@ from transforms.saas.subscription_states import (
 )
 from transforms.techniques import mrr, spans
 from transforms.techniques.sql_text import cases, is_in, literal, with_columns
-from transforms.techniques.versions import day_of, latest, start_of
+from transforms.techniques.versions import latest
+from transforms.techniques.zoned_days import day_of, start_of
 
 _THE_END = "DATE'9000-01-01'"
 

@@ -18,7 +18,7 @@ from schemas.saas_marts import (
 from transforms.techniques import retention, spans
 from transforms.techniques.as_of import as_of_join
 from transforms.techniques.movements import DOWN, UP, month_closes
-from transforms.techniques.versions import day_of, start_of
+from transforms.techniques.zoned_days import day_of, start_of
 
 MONTHS_BACK = (1, 12)
 MONTHS_SHOWN = 24

@@ -24,7 +24,8 @@ from transforms.techniques.quality import amount, double, instant, whole
 from transforms.techniques.ranges import Days, is_too_large
 from transforms.techniques.records import judged, landed_records, one_per_record
 from transforms.techniques.sql_text import is_in, literal, quoted, with_columns
-from transforms.techniques.versions import day_of, start_of, tie_text
+from transforms.techniques.versions import tie_text
+from transforms.techniques.zoned_days import day_of, start_of
 
 LOWER = {
     *("status", "event_type", "engagement_type", "billing_interval", "usage_type", "duration"),

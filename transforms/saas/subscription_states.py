@@ -11,7 +11,8 @@ from datetime import date
 from pyspark.sql import DataFrame
 
 from transforms.techniques.sql_text import with_columns
-from transforms.techniques.versions import before, day_of, start_of, with_validity
+from transforms.techniques.versions import with_validity
+from transforms.techniques.zoned_days import before, day_of, start_of
 
 _NO_PAUSE = "('', 'null', '{}')"
 

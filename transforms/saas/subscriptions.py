@@ -24,7 +24,7 @@ from transforms.saas.subscription_states import (
 from transforms.techniques import spans
 from transforms.techniques.dedupe import content_id
 from transforms.techniques.sql_text import with_columns
-from transforms.techniques.versions import before, day_of, start_of
+from transforms.techniques.zoned_days import before, day_of, start_of
 
 _MONEY = "DECIMAL(18,2)"
 TOLD_BY_HISTORY = (

@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 from schemas.saas_entities_now import SubscriptionsAtomic
 from transforms.saas.subscription_states import item_pieces, known
 from transforms.saas.subscriptions import subscriptions_daily
-from transforms.techniques.versions import day_of, latest, start_of
+from transforms.techniques.versions import latest
+from transforms.techniques.zoned_days import day_of, start_of
 
 _UPGRADE, _DOWNGRADE = "upgrade", "downgrade"
 

@@ -31,6 +31,7 @@ from schemas.social_landing import (
     StgUsers,
     Users,
 )
+from transforms.techniques.daily import day_of
 from transforms.techniques.dedupe import first_per_key
 from transforms.techniques.quality import amount
 from transforms.techniques.ranges import Days
@@ -131,7 +132,7 @@ def _states(
 
 
 def _dated(rows: DataFrame, instant: str, day: str, zone: str) -> DataFrame:
-    return rows.withColumn(day, F.to_date(F.from_utc_timestamp(instant, zone)))
+    return rows.withColumn(day, day_of(instant, zone))
 
 
 TRANSFORMS: dict[type[Table], Callable[..., DataFrame]] = {

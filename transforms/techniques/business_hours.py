@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from transforms.techniques.sql_text import literal
+from transforms.techniques.zoned_days import day_of
 
 MINUTES_A_DAY = 24 * 60
 
@@ -22,7 +23,7 @@ def business_micros(start: str, end: str, *, zone: str, opens: int, closes: int)
     where ``end`` is not after ``start``; NULL for NULL.
     """
     tz = literal(zone)
-    first, last = (f"to_date(from_utc_timestamp({at}, {tz}))" for at in (start, end))
+    first, last = (day_of(at, zone) for at in (start, end))
     # Midnight as a TIMESTAMP, for sums of days and minutes are those of the clock.
     opening, closing = (
         f"unix_micros(to_utc_timestamp({_clock('day', minutes)}, {tz}))"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from transforms.techniques.money import MONEY_TYPE
 from transforms.techniques.sql_text import cases, literal
+from transforms.techniques.zoned_days import day_of
 
 # White space as Python's strip takes it away: that of Unicode, and four controls. Within the
 # brackets of a regular expression, for Java's readers as for RE2.
@@ -109,7 +110,7 @@ def day(text: str, zone: str) -> str:
     NULL for NULL and for what is neither. No text raises.
     """
     is_day = f"{text} RLIKE {literal(r'^[0-9]{4}-[0-9]{2}-[0-9]{2}$')}"
-    of_instant = f"to_date(from_utc_timestamp({instant(text)}, {literal(zone)}))"
+    of_instant = day_of(instant(text), zone)
     return f"CASE WHEN {is_day} THEN try_cast({text} AS DATE) ELSE {of_instant} END"
 
 

@@ -70,21 +70,6 @@ def with_validity(
     )
 
 
-def before(instant: str, day: str, zone: str) -> str:
-    """SQL: whether an instant lies before the end of a day of a zone; NULL for NULL."""
-    return f"{instant} < to_utc_timestamp(CAST(date_add({day}, 1) AS TIMESTAMP), {literal(zone)})"
-
-
-def day_of(instant: str, zone: str) -> str:
-    """SQL: DATE, the day of a zone that an instant lies in."""
-    return f"to_date(from_utc_timestamp({instant}, {literal(zone)}))"
-
-
-def start_of(day: str, zone: str) -> str:
-    """SQL: TIMESTAMP, the instant at which a day of a zone begins."""
-    return f"to_utc_timestamp(CAST({day} AS TIMESTAMP), {literal(zone)})"
-
-
 def _rank(first: Sequence[str], deleted: str | None) -> list[str]:
     is_deleted = f"coalesce({quoted(deleted)}, false)" if deleted else "false"
     return [*first, is_deleted, TIE]

@@ -18,6 +18,7 @@ from transforms.techniques.identity import absent_to_null
 from transforms.techniques.quality import amount, blank_to_null, broken_rules, instant, is_json
 from transforms.techniques.ranges import Days, is_too_large
 from transforms.techniques.sql_text import literal, with_columns
+from transforms.techniques.zoned_days import day_of
 
 _EVENT_DATA = "transaction_id STRING, revenue STRING, utm_source STRING, utm_medium STRING, "
 _EVENT_DATA += "utm_campaign STRING, unreadable STRING"
@@ -85,7 +86,7 @@ def _tagged(zone: str) -> dict[str, str]:
     return {
         # One placeholder for all of a tracker's events would make one event of them.
         "event_id": f"coalesce({absent_to_null('event_id')}, record_id)",
-        "event_date": f"to_date(from_utc_timestamp(event_ts, {literal(zone)}))",
+        "event_date": day_of("event_ts", zone),
         "transaction_id": blank_to_null("details.transaction_id"),
         "revenue_text": blank_to_null("details.revenue"),
         "revenue": amount("details.revenue"),
