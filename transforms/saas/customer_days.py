@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from schemas.saas_customers import CustomersDaily, IntCustomerFirstUse
 from transforms.saas.customer_map import customer_of_stripe
-from transforms.saas.subscription_states import known
+from transforms.saas.subscription_states import happened, known
 from transforms.techniques import daily, health
 from transforms.techniques.ratios import ratio
 from transforms.techniques.sql_text import with_columns
@@ -279,7 +279,8 @@ def _with_tickets(rows: DataFrame, tickets: DataFrame) -> DataFrame:
 
 def invoice_days(invoices: DataFrame, customer_map: DataFrame, as_of: date, zone: str) -> DataFrame:
     """One row per invoice that is neither draft nor void: customer_id, due_on, paid_on."""
-    told = latest(known(invoices, as_of, zone), keys=("invoice_id",), at="version_at").where(
+    versions = latest(known(invoices, as_of, zone), keys=("invoice_id",), at="version_at")
+    told = happened(versions, as_of, zone).where(
         "stripe_customer_id IS NOT NULL AND coalesce(status, '') NOT IN ('draft', 'void')"
     )
     paid = "coalesce(paid_at, CASE WHEN status = 'paid' THEN created_at END)"

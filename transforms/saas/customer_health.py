@@ -16,7 +16,7 @@ from schemas.saas_customers import (
     CustomerSuccessAccounts,
 )
 from transforms.saas.customer_map import customer_of_stripe
-from transforms.saas.subscription_states import known
+from transforms.saas.subscription_states import happened, known
 from transforms.saas.subscriptions_atomic import next_renewals
 from transforms.techniques import health, mrr
 from transforms.techniques.movements import month_closes
@@ -192,12 +192,11 @@ def cash(
 
     def told(rows: DataFrame, key: str, status: str) -> DataFrame:
         found = latest(known(rows, as_of, zone), keys=(key,), at="version_at")
-        return found.where(f"status = '{status}'")
+        return happened(found, as_of, zone).where(f"status = '{status}'")
 
-    every = latest(known(charges, as_of, zone), keys=("charge_id",), at="version_at").where(
-        "stripe_customer_id IS NOT NULL"
-    )
-    owners = customer_of_stripe(every, customer_map)
+    every = latest(known(charges, as_of, zone), keys=("charge_id",), at="version_at")
+    charged = happened(every, as_of, zone).where("stripe_customer_id IS NOT NULL")
+    owners = customer_of_stripe(charged, customer_map)
     columns = ["charge_id", "amount", "currency", "created_at"]
     came = owners.where("status = 'succeeded'").select(KEY, *columns)
     back = (
@@ -229,7 +228,8 @@ def unpaid(
     exponents: Mapping[str, int],
 ) -> DataFrame:
     """One row per customer with an open invoice that is due: how many, and what is left."""
-    told = latest(known(invoices, as_of, zone), keys=("invoice_id",), at="version_at").where(
+    versions = latest(known(invoices, as_of, zone), keys=("invoice_id",), at="version_at")
+    told = happened(versions, as_of, zone).where(
         f"status = 'open' AND stripe_customer_id IS NOT NULL "
         f"AND {day_of('coalesce(due_at, created_at)', zone)} <= DATE'{as_of.isoformat()}'"
     )

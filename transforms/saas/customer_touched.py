@@ -177,7 +177,7 @@ def _of_invoices(
     """The customers of invoices of which a version came, went or came of age: while it is due."""
     ids = (
         changes.select("invoice_id")
-        .union(due(invoices, "version_at").select("invoice_id"))
+        .union(due(invoices, "version_at", "created_at").select("invoice_id"))
         .distinct()
     )
     columns = ["stripe_customer_id", "due_at", "created_at"]

@@ -22,6 +22,14 @@ def known(versions: DataFrame, as_of: date, zone: str) -> DataFrame:
     return versions.where(before("version_at", f"DATE'{as_of.isoformat()}'", zone))
 
 
+def happened(facts: DataFrame, as_of: date, zone: str) -> DataFrame:
+    """The facts of which the birth, created_at, has come by the end of ``as_of``.
+
+    A version may tell of it before: the fact waits all the same.
+    """
+    return facts.where(before("created_at", f"DATE'{as_of.isoformat()}'", zone))
+
+
 def come_due(
     frame: DataFrame, *instants: str, before_day: date, as_of: date, zone: str
 ) -> DataFrame:

@@ -12,10 +12,16 @@ from schemas.saas_customers import (
     CustomersAtomic,
     CustomersDaily,
     CustomerSuccessAccounts,
+    IntCustomerFirstUse,
 )
+from schemas.saas_features import IntFeatureVersions
+from schemas.saas_landing import StgHubspotTickets, StgStripeInvoices
+from schemas.saas_marketing import IntContacts
 from schemas.saas_marts import ExecutiveDashboardMonthly
+from schemas.saas_revenue import CustomersHistory, IntCustomerMap, IntCustomerSpans
 from tests.saas_tables import Made
 from tests.transforms.saas.billing import Billing
+from transforms.saas.customer_touched import customer_days_touched
 
 AS_OF = date(2025, 6, 30)
 
@@ -109,8 +115,27 @@ def company() -> Billing:
         status="succeeded",
         created_at="2025-06-04",
     )
+    yet_to_come(c)
     c.add("app_campaign_spend", campaign_id="g", spend_date="2025-01-05", spend="60")
     return c
+
+
+def yet_to_come(c: Billing) -> None:
+    """Money of the day after as_of that a version before tells of: it counts nowhere."""
+    told = {"created_at": "2025-07-01", "updated_at": "2025-06-01", "currency": "usd"}
+    for n, status in enumerate(("open", "paid")):
+        c.add(
+            "stripe_invoices",
+            invoice_id=f"later{n}",
+            stripe_customer_id="kx",
+            status=status,
+            amount_due=7000,
+            due_at="2025-06-10",
+            **told,
+        )
+    for name, status in (("charge", "succeeded"), ("refund", "succeeded"), ("dispute", "lost")):
+        of = {"stripe_customer_id": "kx"} if name == "charge" else {"charge_id": "h"}
+        c.add(f"stripe_{name}s", amount=700, status=status, **{f"{name}_id": "later"}, **of, **told)
 
 
 @pytest.fixture(scope="module")
@@ -194,3 +219,21 @@ def test_customers_add_up(made: Made) -> None:
     found = made.failures(CustomersDaily)
     assert len(found) == 2
     assert set(found.values()) == {0}
+
+
+def test_money_that_comes_of_age_touches_the_days_that_it_is_due(made: Made) -> None:
+    """An invoice may be told of before it is created: the days before are others then."""
+    wholes = [CustomersHistory, StgHubspotTickets, IntContacts, StgStripeInvoices, IntCustomerMap]
+    changed = [
+        *(IntCustomerSpans, CustomersHistory, IntFeatureVersions, IntCustomerFirstUse),
+        *(StgHubspotTickets, IntContacts, StgStripeInvoices, IntCustomerMap),
+    ]
+    touched = customer_days_touched(
+        *[made.frame(table).limit(0).selectExpr("*", "1 AS change") for table in changed],
+        *[made.frame(table) for table in wholes],
+        as_of=AS_OF + timedelta(days=1),
+        as_of_before=AS_OF,
+        reporting_time_zone="UTC",
+    )
+    days = sorted(r.snapshot_date for r in touched.where("customer_id = 'x'").collect())
+    assert days == [date(2025, 6, 10) + timedelta(days=n) for n in range(22)]
