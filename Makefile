@@ -35,6 +35,7 @@ bench: install ## Measure small lakes, builds against DuckDB, early and late day
 	$(BIN)/python -m tests.bench.social
 	$(BIN)/python -m tests.bench.medspa
 	$(BIN)/python -m tests.bench.ecommerce
+	$(BIN)/python -m tests.bench.saas
 	$(BIN)/python -m tests.bench.scd2
 	$(BIN)/python -m tests.bench.privacy
 

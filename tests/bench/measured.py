@@ -62,7 +62,13 @@ def python(module: str, *arguments: str) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def runs(folder: Path, system: str, plans: list[dict[str, Any]], lake: str) -> list[dict]:
+def runs(
+    folder: Path,
+    system: str,
+    plans: list[dict[str, Any]],
+    lake: str,
+    before_removal: Callable[[Path], None] = lambda lake: None,
+) -> list[dict]:
     """What tests.bench.runs tells of the runs over a new lake, which is removed again."""
     places = {"lake": folder / lake, "landing": folder / f"{lake}_landing"}
     plan = {name: str(place) for name, place in places.items()}
@@ -70,6 +76,7 @@ def runs(folder: Path, system: str, plans: list[dict[str, Any]], lake: str) -> l
     file.write_text(json.dumps({**plan, "system": system, "runs": plans}), encoding="utf-8")
     found = python("tests.bench.runs", str(file))
     assert all(run["exit_code"] == 0 for run in found), found
+    before_removal(places["lake"])
     for place in places.values():
         shutil.rmtree(place)
     return found

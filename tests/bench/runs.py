@@ -5,8 +5,9 @@
 The plan names ``lake``, ``landing``, ``system`` and ``runs``: each has a ``name``,
 an ``as_of`` and ``files``, pairs of a file and its place below the landing folder,
 that land before it. Prints a JSON list with, per run: seconds (after the session
-is up), seconds by step, bytes and rows read and written as Spark's tasks report
-them, and the peak resident memory of the driver so far, in bytes.
+is up), seconds and rows written by step, steps that failed, bytes and rows read and
+written as Spark's tasks report them, and the peak resident memory of the driver so
+far, in bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 
 import psutil
 
-from jobs.engine.results import RunResult
+from jobs.engine.results import RunResult, StepResult
 from jobs.engine.runner import Run
 from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
@@ -73,7 +74,19 @@ def read_and_written(events: Path, windows: list[tuple[float, float]]) -> list[d
 
 def told(result: RunResult) -> dict[str, Any]:
     steps = {table_name(s.step.output): round(s.seconds, 2) for s in result.steps if s.seconds}
-    return {"seconds": result.seconds, "exit_code": result.exit_code, "steps": steps}
+    rows = {table_name(s.step.output): s.written.rows_out for s in result.steps}
+    failed = {table_name(s.step.output): s.error or s.outcome for s in result.steps if _failed(s)}
+    return {
+        "seconds": result.seconds,
+        "exit_code": result.exit_code,
+        "steps": steps,
+        "rows": rows,
+        "failed": failed,
+    }
+
+
+def _failed(step: StepResult) -> bool:
+    return step.outcome in ("failed", "blocked")
 
 
 def main(plan_file: Path) -> None:
