@@ -15,7 +15,9 @@ from tests.landing_files import run_system, versions
 
 def test_no_table_of_the_operational_side_is_empty(served: Served) -> None:
     lake = served.lake
-    assert not [t.__name__ for t in saas_entities.TABLES if not lake.row_count(t)]
+    # No device of the sample turns out to be older than its first version says.
+    told = [t for t in saas_entities.TABLES if t is not operations.IntDeviceEarlyConnections]
+    assert not [t.__name__ for t in told if not lake.row_count(t)]
     made = [t for t in saas.TABLES if t.layer is not Layer.QUARANTINE]
     assert not [t.__name__ for t in made if lake.version(t) is None]
 
