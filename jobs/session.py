@@ -42,7 +42,7 @@ _DRIVER_OPTIONS = "spark.driver.extraJavaOptions"
 # minutes, nearly all of it planning, gives it two fifths of its processor time and has no
 # use for what comes of it. The first alone would also halve the room for compiled code.
 _QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
-SMALL_PLACES_BYTES = 256 * 1024 * 1024
+SMALL_PLACES_BYTES = 128 * 1024 * 1024
 
 
 def under_spark_submit() -> bool:

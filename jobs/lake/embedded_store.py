@@ -30,6 +30,10 @@ from jobs.lake.regions import Everything, OfDays, OfKeys, Region, Rows
 from schemas.contract import Table, struct_type
 
 _WRITER = WriterProperties(compression="ZSTD")
+# A value takes some fifty bytes of the driver's heap, whatever its file takes: more rows times
+# columns than the first are no table's to be held, and more than the second not all tables'.
+MOST_CELLS = 4_000_000
+_MOST_KEPT_CELLS = 16_000_000
 
 
 class EmbeddedStore:
@@ -182,7 +186,11 @@ class EmbeddedStore:
     def _keep(self, path: str, version: int, arrow: pa.Table) -> Rows:
         rows = Rows(self._frame(arrow), arrow)
         with self._lock:
+            self._kept.pop(path, None)
             self._kept[path] = (version, rows)
+            # What was kept longest ago goes first; who still reads it has it for as long.
+            while len(self._kept) > 1 and sum(map(_cells, self._kept.values())) > _MOST_KEPT_CELLS:
+                del self._kept[next(iter(self._kept))]
         return rows
 
     def _frame(self, arrow: pa.Table) -> DataFrame:
@@ -248,6 +256,11 @@ class EmbeddedStore:
         file = f"{path}/_delta_log/{version:020d}.json"
         if not self.log.storage.create_text(file, "\n".join(lines) + "\n"):
             raise DeltaError(f"version {version} of {path} was written by another")
+
+
+def _cells(kept: tuple[int, Rows]) -> int:
+    arrow = kept[1].arrow
+    return 0 if arrow is None else arrow.num_rows * arrow.num_columns
 
 
 def arrow_schema(table: type[Table]) -> pa.Schema:

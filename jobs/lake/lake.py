@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 from jobs.errors import VersionMismatch
 from jobs.lake import form
 from jobs.lake.commits import Commit, DataFile, Difference, Progress
-from jobs.lake.embedded_store import EmbeddedStore, arrow_schema
+from jobs.lake.embedded_store import MOST_CELLS, EmbeddedStore, arrow_schema
 from jobs.lake.log import Log, is_embeddable
 from jobs.lake.regions import Everything, Region, Rows, Written, row_hash
 from jobs.lake.spark_store import SparkStore
@@ -39,8 +39,8 @@ class Lake:
     """The Delta tables below one folder.
 
     ``store`` is auto, spark or embedded; by auto, a table of up to ``embedded_max_mib``
-    goes through delta-rs, every other through Spark, as all do where delta-rs does not
-    reach (`is_embeddable`).
+    and MOST_CELLS goes through delta-rs, every other through Spark, as all do where
+    delta-rs does not reach (`is_embeddable`).
     """
 
     def __init__(
@@ -103,7 +103,10 @@ class Lake:
         if self._choice != "auto" or not self._is_embeddable:
             return self._choice == "embedded" and self._is_embeddable
         size = self.size(table)
-        return incoming is not None and size is not None and size + incoming <= self._embedded_bytes
+        if incoming is None or size is None or size + incoming > self._embedded_bytes:
+            return False
+        # Rows by day of what hardly changes take next to nothing in files, and all in memory.
+        return size < MIB or self.log.rows(self.path(table)) * len(table.columns) <= MOST_CELLS
 
     def _store(self, table: type[Table], incoming: int | None = 0) -> Store:
         return self._embedded_store if self.is_embedded(table, incoming) else self._spark_store

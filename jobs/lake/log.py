@@ -75,6 +75,13 @@ class Log:
             return 0
         return sum(DeltaTable(path).get_add_actions(flatten=True)["size_bytes"].to_pylist())
 
+    def rows(self, path: str) -> int:
+        """Rows of a table that delta-rs reaches, as far as its files tell."""
+        actions = DeltaTable(path).get_add_actions(flatten=True)
+        if "num_records" not in actions.schema.names:
+            return 0
+        return sum(rows or 0 for rows in actions["num_records"].to_pylist())
+
     def rows_by_partition(self, path: str) -> dict[Any, int] | None:
         """Rows by the partition's value, which is None for a table without partitions.
 

@@ -37,10 +37,15 @@ from transforms.techniques.line_policy import LinePolicy
 
 # Bounds the list of files that one commit has to name.
 FILES_PER_LOAD = 5_000
-# How much larger text is than what it is packed to, roughly.
+# How much larger text is than what it is packed to, or than a Parquet file of it, roughly.
 PACKED_FACTOR = 8
 
 _Note = tuple[str, str, str, int, int, int]
+
+
+def text_bytes(name: str, size: int) -> int:
+    """About how many bytes of text a landed file holds."""
+    return size * (PACKED_FACTOR if name.endswith((*PACKED, ".parquet")) else 1)
 
 
 @dataclass(frozen=True)
@@ -116,13 +121,13 @@ class Landing:
             yield file.path.removeprefix(f"{self.root}/"), file
 
     def size_bytes(self, systems: Sequence[str]) -> int:
-        """Size of all files of the systems, loaded and waiting, as they landed."""
+        """Size of all files of the systems, loaded and waiting, packed ones as text."""
         waiting = (file for files in self.waiting_by_source(systems).values() for file in files)
-        return sum(file.size for file in waiting) + sum(
-            size
+        return sum(text_bytes(file.name, file.size) for file in waiting) + sum(
+            text_bytes(name, size)
             for (system, _), files in self._loaded.items()
             if system in systems
-            for _, size, _ in files
+            for name, size, _ in files
         )
 
     def waiting_by_source(self, systems: Sequence[str]) -> dict[str, list[LandedFile]]:
@@ -236,7 +241,7 @@ class Landing:
         frame = formats.read(self.spark, source, self.root, files)
         load = {"loaded_at": F.lit(now.astimezone(UTC)), "load_id": F.lit(load_id).cast("bigint")}
         named = [[f.name, f.size, f.modified_micros, load_id] for f in files]
-        incoming = sum(f.size * (PACKED_FACTOR if f.name.endswith(PACKED) else 1) for f in files)
+        incoming = sum(text_bytes(f.name, f.size) for f in files)
         progress = Progress(run_id=run_id, files=named)
         is_embedded = self.lake.is_embedded(raw, incoming)
         if policy and is_embedded and incoming <= IN_THIS_PROCESS_BYTES:

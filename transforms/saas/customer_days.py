@@ -20,8 +20,6 @@ from transforms.techniques.zoned_days import day_of
 
 KEY, DAY = "customer_id", "snapshot_date"
 TRAILING, INVOICED, TREND = 28, 90, 84
-# Further back than anything lands.
-_EVER = 400_000
 
 
 def int_customer_first_use(changes: DataFrame, stored: DataFrame, history: DataFrame) -> DataFrame:
@@ -264,7 +262,7 @@ def _with_tickets(rows: DataFrame, tickets: DataFrame) -> DataFrame:
             "tickets_opened": ("opened", 1),
             "tickets_28": ("opened", TRAILING),
             "tickets_84": ("opened", TREND),
-            "open_tickets": ("still_open", _EVER),
+            "open_tickets": ("still_open", None),
         },
     )
     return summed.withColumns(
@@ -306,7 +304,7 @@ def _with_invoices(rows: DataFrame, invoices: DataFrame) -> DataFrame:
         facts,
         keys=(KEY,),
         day=DAY,
-        sums={"invoices_due_90": ("due", INVOICED), "invoices_paid_90": ("paid", _EVER)},
+        sums={"invoices_due_90": ("due", INVOICED), "invoices_paid_90": ("paid", None)},
     )
 
 

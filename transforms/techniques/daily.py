@@ -89,13 +89,13 @@ def with_trailing_sums(
     *,
     keys: Sequence[str],
     day: str,
-    sums: Mapping[str, tuple[str, int]],
+    sums: Mapping[str, tuple[str, int | None]],
 ) -> DataFrame:
     """``rows`` with sums of the facts of their keys over the last days.
 
     ``sums`` gives each new column's fact and in how many days, the row's own the last
-    of them, it is summed; 0 where there is none. ``facts`` have keys, day and these
-    columns, any number of rows a day.
+    of them, it is summed, None for all of them; 0 where there is none. ``facts`` have
+    keys, day and these columns, any number of rows a day.
     """
     measures = sorted({fact for fact, _ in sums.values()})
     told = facts.select(*keys, day, *[F.col(n).alias(f"__{n}") for n in measures])
@@ -103,7 +103,10 @@ def with_trailing_sums(
     number = F.unix_date(day)
     out = {}
     for name, (fact, days) in sums.items():
-        window = Window.partitionBy(*keys).orderBy(number).rangeBetween(-(days - 1), 0)
+        # From the beginning on, Spark adds row by row; a frame that slides is summed anew for
+        # each day, so one as long as the history costs the square of it.
+        first = Window.unboundedPreceding if days is None else -(days - 1)
+        window = Window.partitionBy(*keys).orderBy(number).rangeBetween(first, 0)
         kind = facts.schema[fact].dataType
         total = F.coalesce(F.sum(f"__{fact}").over(window), F.lit(0))
         out[name] = total.cast("bigint") if kind.typeName() in _WHOLE else total
