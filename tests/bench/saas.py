@@ -18,6 +18,7 @@ import statistics
 import tempfile
 from collections.abc import Sequence
 from datetime import date, timedelta
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def assert_equal(lake: Path, other: Path) -> None:
             for of in (files, theirs)
         ]
         for ours, duck in zip(a, b, strict=True):
-            assert abs(ours - duck) <= 1e-9 * abs(duck), f"{table}: {a} is not DuckDB's {b}"
+            assert isclose(ours, duck, rel_tol=1e-9), f"{table}: {a} is not DuckDB's {b}"
 
 
 def run_rows(found: Sequence[dict[str, Any]]) -> str:
