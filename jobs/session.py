@@ -137,6 +137,8 @@ def _one_at_a_time() -> Iterator[None]:
 # wide plan takes seconds; to interpret it over so few rows takes less. Nor is it worth
 # stopping at every shuffle to plan the rest anew.
 SMALL_LANDING_BYTES = 32 * 1024 * 1024
+# As many rows as such a landing has, three times over: what a step of it may read.
+SMALL_STEP_ROWS = 300_000
 SMALL_SHUFFLE_PARTITIONS = "2"
 _SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions"
 
@@ -146,7 +148,16 @@ def suit_to(spark: SparkSession, landed_bytes: int) -> None:
 
     Both give the same rows: Spark itself falls back to interpreting.
     """
-    compiles = landed_bytes > SMALL_LANDING_BYTES
+    _compile_plans(spark, landed_bytes > SMALL_LANDING_BYTES)
+
+
+def suit_to_step(spark: SparkSession, rows: int) -> None:
+    """Compile plans from a step that reads many rows on: little that landed may say much."""
+    if rows > SMALL_STEP_ROWS:
+        _compile_plans(spark, True)
+
+
+def _compile_plans(spark: SparkSession, compiles: bool) -> None:
     spark.conf.set("spark.sql.codegen.wholeStage", "true" if compiles else "false")
     spark.conf.set("spark.sql.codegen.factoryMode", "FALLBACK" if compiles else "NO_CODEGEN")
     spark.conf.set("spark.sql.adaptive.enabled", "true" if compiles else "false")

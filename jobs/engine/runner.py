@@ -32,7 +32,7 @@ from jobs.lake.lake import Lake
 from jobs.lake.regions import OfDays, Rows, Written
 from jobs.landing.ledger import Landing
 from jobs.privacy import has_landed, load_privacy, open_policy, stored_key_id
-from jobs.session import suit_to
+from jobs.session import suit_to, suit_to_step
 from jobs.settings import Policy, remembered, system_settings
 from schemas.catalog import SYSTEMS, find_tables
 from schemas.contract import Layer, Source, Table, qualified_name
@@ -329,6 +329,7 @@ class Run:
         self.report(name)
         started = time.monotonic()
         done.rows_in = self._rows_in(plan)
+        suit_to_step(self.lake.spark, done.rows_in)
         for tries in range(STEP_TRIES):
             try:
                 done.written = self._execute(step, plan, done.audits)
