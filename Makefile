@@ -29,7 +29,7 @@ test: install ## Run the tests
 proof: install ## Run the slower proofs: convergence, kill, oracle, fuzz, cluster
 	$(PYTEST) -m proof
 
-bench: install ## Measure small lakes, builds against DuckDB, early and late days (two hours)
+bench: install ## Measure small lakes, builds against DuckDB, early and late days (hours)
 	$(BIN)/python -m tests.bench.small
 	$(BIN)/python -m tests.bench.web
 	$(BIN)/python -m tests.bench.social
