@@ -100,6 +100,20 @@ def _stage(spark: SparkSession, folder: Path, system: str) -> Stage:
     return folder / "base", folder / "all", contents(whole, system), files
 
 
+def _is_killed(command: list[str], reached: Condition, lake: Path) -> bool:
+    """Kill a run as soon as it comes to the point; False where it ended before that was seen."""
+    process = subprocess.Popen(command, start_new_session=True)
+    deadline = time.monotonic() + 300
+    while not reached(lake):
+        if process.poll() is not None:
+            return False
+        assert time.monotonic() < deadline, "the run never came to the point"
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return True
+
+
 @pytest.mark.parametrize(
     ("system", "store", "name", "start"), POINTS, ids=[f"{p[1]} {p[2]}" for p in POINTS]
 )
@@ -118,21 +132,18 @@ def test_a_killed_run_run_again_gives_the_same_tables(
     """
     base, landing, expected, files = stages(system)
     folder = tmp_path / "lake"
-    shutil.copytree(base, folder)
-    reached = start(folder)
-    command = [sys.executable, "-m", "jobs.run", "run", system, "--landing", str(landing)]
-    command += ["--lake", str(folder), "--as-of", str(AS_OF), "--quiet"]
     conf = tmp_path / "engine.toml"
     conf.write_text(f'[engine]\nstore = "{store}"\nfollow = "always_follow"\n')
-    command += ["--conf", str(conf)]
-    process = subprocess.Popen(command, start_new_session=True)
-    deadline = time.monotonic() + 300
-    while not reached(folder):
-        assert process.poll() is None, f"the run ended before the point: {name}"
-        assert time.monotonic() < deadline, f"the run never came to the point: {name}"
-        time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    command = [sys.executable, "-m", "jobs.run", "run", system, "--landing", str(landing)]
+    command += ["--lake", str(folder), "--as-of", str(AS_OF), "--quiet", "--conf", str(conf)]
+    # Between files and commit are some tenths of a second, which a busy machine may miss.
+    for _ in range(3):
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(base, folder)
+        if _is_killed(command, start(folder), folder):
+            break
+    else:
+        pytest.fail(f"no run was killed {name}")
     lake = Lake(spark, str(folder))
     # The newest release is still the one from before.
     assert lake.read(Releases).where("release_id > 1").count() == 0
