@@ -21,8 +21,10 @@ pytestmark = pytest.mark.proof
 
 SEEDS = [int(seed) for seed in os.environ.get("VARVE_FUZZ_SEEDS", "1").split(",")]
 ENGINE = os.environ.get("VARVE_FUZZ_ENGINE", "embedded")
-# The last run of each landing is the other store's.
+# The last run of each landing is the other store's, but of a system whose many tables take
+# Spark's commits seven minutes.
 OTHER = {"embedded": "spark", "spark": "embedded"}
+ONE_STORE = ("saas",)
 _ROWS_TOLD = 3
 
 
@@ -44,7 +46,7 @@ def test_a_lake_that_followed_random_changes_is_the_one_built_from_all(
         policy_at_end(policies[0], system, highest=True),
         policy_at_end(policies[0], system, highest=False),
     ]
-    policies[-1] = policy = policy_of(OTHER[ENGINE], drawn)
+    policies[-1] = policy = policy_of(ENGINE if system in ONE_STORE else OTHER[ENGINE], drawn)
     print(f"system {system}, seed {seed}\n{landing.policy}")
 
     landing.write_all(tmp_path / "all")
