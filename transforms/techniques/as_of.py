@@ -9,9 +9,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 
-def is_valid_at(at: str, since: str, until: str) -> Column:
+def is_valid_at(at: str | Column, since: str, until: str) -> Column:
     """Whether an instant lies from ``since``, inclusive, to ``until``, exclusive; NULL: no end."""
-    return (F.col(since) <= F.col(at)) & (F.col(until).isNull() | (F.col(at) < F.col(until)))
+    instant = F.col(at) if isinstance(at, str) else at
+    return (F.col(since) <= instant) & (F.col(until).isNull() | (instant < F.col(until)))
 
 
 def as_of(history: DataFrame, ts: datetime) -> DataFrame:
@@ -23,9 +24,7 @@ def as_of(history: DataFrame, ts: datetime) -> DataFrame:
     """
     if ts.tzinfo is None:
         raise ValueError(f"{ts.isoformat()} has no time zone, so it is no instant")
-    at = F.lit(ts)
-    still = F.col("valid_to").isNull() | (at < F.col("valid_to"))
-    return history.where((F.col("valid_from") <= at) & still)
+    return history.where(is_valid_at(F.lit(ts), "valid_from", "valid_to"))
 
 
 def without_valid_version(
