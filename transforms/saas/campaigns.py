@@ -181,10 +181,13 @@ def campaigns_daily(
         .select(key, day, "channel", "status", "lifecycle")
     )
     sums = {"spend_28": ("spend", TRAILING_DAYS), "conversions_28": ("conversions", TRAILING_DAYS)}
-    trailing = daily.with_trailing_sums(rows, facts, keys=(key,), day=day, sums=sums)
+    exact = facts.withColumn(
+        "conversions", F.col("conversions").cast(f"DECIMAL(38,{CREDIT_PLACES})")
+    )
+    trailing = daily.with_trailing_sums(rows, exact, keys=(key,), day=day, sums=sums)
     performance = (
         F.when(F.col("spend_28") == 0, "no_spend")
-        .when(F.col("conversions_28") > 1e-12, "converting")
+        .when(F.col("conversions_28") > 0, "converting")
         .otherwise("spending")
     )
     kinds = {n: CampaignsDaily.columns[n].type for n in FACTS}

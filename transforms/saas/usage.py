@@ -161,13 +161,15 @@ def users_daily(
         exact_sum("seconds").alias("seconds"),
         F.lit(1).alias("days"),
     )
-    sums = {
-        "events": ("events", 1),
-        "features_used": ("features_used", 1),
-        "seconds": ("seconds", 1),
-        "active_days_28": ("days", TRAILING_DAYS),
-    }
-    counted = daily.with_trailing_sums(there, used, keys=(key,), day=day, sums=sums)
+    counted = daily.with_trailing_sums(
+        there.join(used.drop("days"), on=[key, day], how="left").fillna(
+            0, ["events", "features_used", "seconds"]
+        ),
+        used,
+        keys=(key,),
+        day=day,
+        sums={"active_days_28": ("days", TRAILING_DAYS)},
+    )
     began = int_user_spans.select(key, "first_active_date")
     state = (
         F.when(F.col("active_days_28") > 0, "active")

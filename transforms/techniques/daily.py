@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import DataType
 
 from transforms.techniques.as_of import as_of_join
 from transforms.techniques.scd2 import joined_neighbours
@@ -95,25 +97,59 @@ def with_trailing_sums(
 
     ``sums`` gives each new column's fact and in how many days, the row's own the last
     of them, it is summed, None for all of them; 0 where there is none. ``facts`` have
-    keys, day and these columns, any number of rows a day.
+    keys, day and these columns, whole numbers or decimals, any number of rows a day.
     """
-    measures = sorted({fact for fact, _ in sums.values()})
-    told = facts.select(*keys, day, *[F.col(n).alias(f"__{n}") for n in measures])
-    both = rows.withColumn("__is_row", F.lit(True)).unionByName(told, allowMissingColumns=True)
-    number = F.unix_date(day)
-    out = {}
-    for name, (fact, days) in sums.items():
-        # From the beginning on, Spark adds row by row; a frame that slides is summed anew for
-        # each day, so one as long as the history costs the square of it.
-        first = Window.unboundedPreceding if days is None else -(days - 1)
-        window = Window.partitionBy(*keys).orderBy(number).rangeBetween(first, 0)
-        kind = facts.schema[fact].dataType
-        total = F.coalesce(F.sum(f"__{fact}").over(window), F.lit(0))
-        out[name] = total.cast("bigint") if kind.typeName() in _WHOLE else total
-    return both.withColumns(out).where("__is_row").drop("__is_row", *[f"__{n}" for n in measures])
+    kinds = {fact: facts.schema[fact].dataType for fact, _ in sums.values()}
+    by_day = facts.groupBy(*keys, day).agg(*[F.sum(fact).alias(fact) for fact in kinds])
+    lengths = sorted({days for _, days in sums.values() if days is not None})
+    # What a fact adds on its day it takes away again when its days are over.
+    steps = [
+        by_day.select(*keys, day, *[F.col(fact).alias(name) for name, (fact, _) in sums.items()])
+    ]
+    for length in lengths:
+        over = [
+            (-F.col(fact) if days == length else F.lit(0)).cast(by_day.schema[fact].dataType)
+            for fact, days in sums.values()
+        ]
+        named = [column.alias(name) for name, column in zip(sums, over, strict=True)]
+        steps.append(by_day.select(*keys, F.date_add(day, length).alias(day), *named))
+    told = reduce(DataFrame.union, steps)
+    kept = {
+        name: "bigint" if kinds[fact].typeName() in _WHOLE else by_day.schema[fact].dataType
+        for name, (fact, _) in sums.items()
+    }
+    return _with_running_totals(rows, told, keys=keys, day=day, totals=kept)
 
 
 _WHOLE = ("byte", "short", "integer", "long")
+
+
+def _with_running_totals(
+    rows: DataFrame,
+    steps: DataFrame,
+    *,
+    keys: Sequence[str],
+    day: str,
+    totals: Mapping[str, str | DataType],
+) -> DataFrame:
+    """``rows`` with the sums of all steps of their keys up to their day, in types.
+
+    From the beginning on, Spark adds row by row; a frame that slides it would sum anew
+    for each day.
+    """
+    told = steps.withColumnsRenamed({name: f"__{name}" for name in totals})
+    both = rows.withColumn("__is_row", F.lit(True)).unionByName(told, allowMissingColumns=True)
+    so_far = (
+        Window.partitionBy(*keys)
+        .orderBy(day)
+        .rangeBetween(Window.unboundedPreceding, Window.currentRow)
+    )
+    out = {
+        name: F.coalesce(F.sum(f"__{name}").over(so_far), F.lit(0)).cast(kind)
+        for name, kind in totals.items()
+    }
+    summed = both.withColumns(out).where("__is_row")
+    return summed.drop("__is_row", *[f"__{name}" for name in totals])
 
 
 def with_trailing_count(
@@ -134,24 +170,14 @@ def with_trailing_count(
     once = facts.select(*keys, day, *who).distinct()
     following = F.lead(day).over(Window.partitionBy(*keys, *who).orderBy(day))
     until = F.least(F.date_add(day, days), following)
-    steps = once.withColumn("__until", until).select(
-        *keys,
-        F.explode(
-            F.array(
-                F.struct(F.col(day).alias("day"), F.lit(1).alias("change")),
-                F.struct(F.col("__until").alias("day"), F.lit(-1).alias("change")),
-            )
-        ).alias("__step"),
+    added, taken = (
+        F.struct(F.col(day).alias("day"), F.lit(1).alias("change")),
+        F.struct(until.alias("day"), F.lit(-1).alias("change")),
     )
-    told = steps.select(*keys, F.col("__step.day").alias(day), F.col("__step.change").alias("__n"))
-    both = rows.withColumn("__is_row", F.lit(True)).unionByName(told, allowMissingColumns=True)
-    so_far = (
-        Window.partitionBy(*keys)
-        .orderBy(F.unix_date(day))
-        .rangeBetween(Window.unboundedPreceding, 0)
+    steps = once.select(*keys, F.array(added, taken).alias("__steps")).select(
+        *keys, F.inline("__steps").alias(day, name)
     )
-    count = F.coalesce(F.sum("__n").over(so_far), F.lit(0)).cast("bigint")
-    return both.withColumn(name, count).where("__is_row").drop("__is_row", "__n")
+    return _with_running_totals(rows, steps, keys=keys, day=day, totals={name: "bigint"})
 
 
 def states_of_days(

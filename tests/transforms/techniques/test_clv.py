@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import distribution
 from itertools import product
 from random import Random
 
@@ -68,6 +69,16 @@ def test_expected_orders_are_the_integral(model: tuple[float, ...]) -> None:
         alive = clv.p_alive(model, of(x), of(age), of(age))
         found = clv.expected_orders(model, of(x), of(age), of(age), YEAR) / alive
         assert found[0] == pytest.approx(integrated(model, x, age, YEAR), rel=1e-7), (x, age)
+
+
+def test_the_fit_of_the_published_sample() -> None:
+    """CDNOW's 2,357 customers of Fader, Hardie and Lee (2005), table 2, in weeks."""
+    file = distribution("Lifetimes").locate_file("lifetimes/datasets/cdnow_customers_summary.csv")
+    _, x, t_x, age = np.loadtxt(str(file), delimiter=",", skiprows=1).T
+    assert (len(x), x.sum()) == (2357, 2457)
+    fit = clv.fit_bg_nbd(x, t_x, age)
+    assert (fit.r, fit.alpha, fit.a, fit.b) == pytest.approx(CDNOW, abs=5e-4)
+    assert fit.log_likelihood == pytest.approx(-9582.4, abs=0.05)
 
 
 def test_the_fit_finds_the_generators_parameters() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -68,12 +69,17 @@ def test_a_day_has_the_version_of_its_end_and_trailing_sums_and_counts(
             frame_of(spark, versions), key="key", day="day", as_of=AS_OF, zone=ZONE, touched=some
         )
         summed = daily.with_trailing_sums(
-            rows, told, keys=("key",), day="day", sums={"one": ("n", 1), "seven": ("n", 7)}
+            rows,
+            told.withColumn("money", F.expr("CAST(n / 4 AS DECIMAL(18,2))")),
+            keys=("key",),
+            day="day",
+            sums={"one": ("n", 1), "seven": ("n", 7), "ever": ("n", None), "paid": ("money", 7)},
         )
         counted = daily.with_trailing_count(
             summed, told, keys=("key",), day="day", who=("who",), days=7, name="people"
         ).collect()
-        found = {(r.key, r.day): (r.state, r.one, r.seven, r.people) for r in counted}
+        names_of = ("state", "one", "seven", "ever", "paid", "people")
+        found = {(r.key, r.day): tuple(r[n] for n in names_of) for r in counted}
         assert len(found) == len(counted)
         expected = {}
         for name in names:
@@ -86,6 +92,8 @@ def test_a_day_has_the_version_of_its_end_and_trailing_sums_and_counts(
                     state,
                     sum(f[3] for f in week if f[1] == day),
                     sum(f[3] for f in week),
+                    sum(f[3] for f in facts if f[0] == name and f[1] <= day),
+                    Decimal(sum(f[3] for f in week)) / 4,
                     len({f[2] for f in week}),
                 )
         assert found == expected
