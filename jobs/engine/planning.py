@@ -21,6 +21,7 @@ from types import ModuleType
 
 from jobs.engine.step import GIVEN_BY_THE_RUN, Changes, Given, Part, Stage, Step
 from jobs.lake.commits import Difference, Progress
+from jobs.lake.embedded_store import MOST_CELLS
 from jobs.lake.lake import MIB, Lake
 from schemas.contract import Table, qualified_name
 
@@ -56,8 +57,9 @@ class Plan:
     runs: dict[str, str] = field(default_factory=dict)
     differences: dict[type[Table], Difference] = field(default_factory=dict)
     as_of_before: date | None = None
-    # Bytes of the inputs, where all of them are local.
+    # Bytes of the inputs and the output, where all of them are local, and rows times columns.
     size: int | None = None
+    cells: int = 0
 
 
 class Planner:
@@ -80,8 +82,9 @@ class Planner:
         versions, runs = self._versions(step)
         if not versions:
             return Plan(step, SKIP, "no input yet")
-        sizes = [self.lake.size(table) for table in (*step.inputs, step.output)]
-        known = [size for size in sizes if size is not None]
+        tables = (*step.inputs, step.output)
+        told = {table: self.lake.extent(table) for table in tables}
+        extents = {table: extent for table, extent in told.items() if extent is not None}
         plan = Plan(
             step,
             ANEW,
@@ -89,7 +92,10 @@ class Planner:
             fingerprint(step, settings),
             versions,
             runs,
-            size=sum(known) if len(known) == len(sizes) else None,
+            size=sum(extent.size for extent in extents.values())
+            if len(extents) == len(told)
+            else None,
+            cells=sum(extent.rows * len(table.columns) for table, extent in extents.items()),
         )
         progress = self.lake.progress(step.output)
         why = self.rebuilt.get(step.output) or self._why_anew(plan, progress)
@@ -134,8 +140,7 @@ class Planner:
             plan = self.plan(step, settings)
             leading = [qualified_name(table) for table in step.touching if table in due]
             if leading and plan.mode == SKIP:
-                size = plan.size
-                mode = ANEW if self._is_small(size) or plan.reason == "no input yet" else FOLLOW
+                mode = ANEW if self._is_small(plan) or plan.reason == "no input yet" else FOLLOW
                 plan = replace(plan, mode=mode, reason="after: " + ", ".join(leading))
             if plan.mode != SKIP:
                 due.add(step.output)
@@ -192,7 +197,7 @@ class Planner:
             return "always made anew"
         # A staging step never looks for what is touched: to follow it is to do less.
         is_staging = isinstance(plan.step.write, Stage)
-        if preference == "auto" and not is_staging and self._is_small(plan.size):
+        if preference == "auto" and not is_staging and self._is_small(plan):
             return "small enough to make anew"
         changed = sum(what.size for what in plan.differences.values())
         if preference == "auto" and plan.size is not None and changed * 2 > plan.size:
@@ -204,10 +209,11 @@ class Planner:
                 return f"files of what changed in {qualified_name(table)} are gone"
         return ""
 
-    def _is_small(self, size: int | None) -> bool:
+    def _is_small(self, plan: Plan) -> bool:
         if self.preference.follow != "auto":
             return self.preference.follow == "always_anew"
-        return size is not None and size <= self.preference.anew_max_mib * MIB
+        is_small = plan.size is not None and plan.size <= self.preference.anew_max_mib * MIB
+        return is_small and plan.cells <= MOST_CELLS
 
 
 def has_due_rows(lake: Lake, step: Step, as_of: date) -> bool:
@@ -247,10 +253,6 @@ def fingerprint(step: Step, settings: Given) -> str:
     code = sorted({code_of(function.__module__) for function in functions})
     told = [used, settings["reporting_time_zone"], code]
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-# Python 3.11 cannot parse in several threads at once.
-_PARSING = threading.Lock()
 
 
 @cache

@@ -34,6 +34,8 @@ _WRITER = WriterProperties(compression="ZSTD")
 # columns than the first are no table's to be held, and more than the second not all tables'.
 MOST_CELLS = 4_000_000
 _MOST_KEPT_CELLS = 16_000_000
+# Each rule that looks at a plan walks over the rows of its local relations, however many.
+_MOST_LOCAL_ROWS = 2_000
 
 
 class EmbeddedStore:
@@ -42,6 +44,7 @@ class EmbeddedStore:
     def __init__(self, spark: SparkSession, log: Log) -> None:
         self.spark = spark
         self.log = log
+        self._is_local = (spark.sparkContext.master or "").startswith("local[")
         self._kept: dict[str, tuple[int, Rows]] = {}
         self._lock = threading.Lock()
 
@@ -194,7 +197,11 @@ class EmbeddedStore:
         return rows
 
     def _frame(self, arrow: pa.Table) -> DataFrame:
-        return self.spark.createDataFrame(_cast(arrow, _nullable(arrow.schema)))
+        frame = self.spark.createDataFrame(_cast(arrow, _nullable(arrow.schema)))
+        # On a cluster, an executor that is lost would take with it what it holds.
+        if self._is_local and arrow.num_rows > _MOST_LOCAL_ROWS:
+            return frame.localCheckpoint(eager=False)
+        return frame
 
     def _file(self, table: type[Table], path: str, file: DataFile) -> pa.Table:
         schema = arrow_schema(table)

@@ -22,7 +22,7 @@ from jobs.errors import VersionMismatch
 from jobs.lake import form
 from jobs.lake.commits import Commit, DataFile, Difference, Progress
 from jobs.lake.embedded_store import MOST_CELLS, EmbeddedStore, arrow_schema
-from jobs.lake.log import Log, is_embeddable
+from jobs.lake.log import Extent, Log, is_embeddable
 from jobs.lake.regions import Everything, Region, Rows, Written, row_hash
 from jobs.lake.spark_store import SparkStore
 from jobs.storage import Storage
@@ -89,9 +89,9 @@ class Lake:
         """See `Log.since`."""
         return self.log.since(self.path(table), since, until)
 
-    def size(self, table: type[Table]) -> int | None:
-        """Bytes of the table's files; 0 where it is not there, None where it lies elsewhere."""
-        return self.log.size(self.path(table))
+    def extent(self, table: type[Table]) -> Extent | None:
+        """See `Log.extent`."""
+        return self.log.extent(self.path(table))
 
     def is_whole(self, table: type[Table], files: Sequence[DataFile]) -> bool:
         """Whether all of these files of the table, old ones among them, are still there."""
@@ -102,11 +102,11 @@ class Lake:
         """Whether the table goes through delta-rs; ``incoming`` bytes are about to come."""
         if self._choice != "auto" or not self._is_embeddable:
             return self._choice == "embedded" and self._is_embeddable
-        size = self.size(table)
-        if incoming is None or size is None or size + incoming > self._embedded_bytes:
+        extent = self.extent(table)
+        if incoming is None or extent is None or extent.size + incoming > self._embedded_bytes:
             return False
         # Rows by day of what hardly changes take next to nothing in files, and all in memory.
-        return size < MIB or self.log.rows(self.path(table)) * len(table.columns) <= MOST_CELLS
+        return extent.rows * len(table.columns) <= MOST_CELLS
 
     def _store(self, table: type[Table], incoming: int | None = 0) -> Store:
         return self._embedded_store if self.is_embedded(table, incoming) else self._spark_store

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from deltalake import DeltaTable
 
@@ -22,12 +22,20 @@ def is_embeddable(path: str) -> bool:
     return local_path(path) is not None and not _TOO_ODD.search(path)
 
 
+class Extent(NamedTuple):
+    """Bytes of a table's files, and its rows as far as its files tell; no table has none."""
+
+    size: int = 0
+    rows: int = 0
+
+
 class Log:
-    """The logs of the tables of one lake, by the tables' paths. Commits never change: kept."""
+    """The logs of the tables of one lake, by the tables' paths. What is committed is kept."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
         self._commits: dict[tuple[str, int], Commit] = {}
+        self._extents: dict[tuple[str, int], Extent] = {}
 
     def version(self, path: str) -> int | None:
         """The latest version, or None where there is no table."""
@@ -67,20 +75,20 @@ class Log:
         known = [commit for commit in found if commit is not None]
         return difference(known) if len(known) == len(found) else None
 
-    def size(self, path: str) -> int | None:
-        """Bytes of the table's files; 0 where there is no table, None where delta-rs sees none."""
+    def extent(self, path: str) -> Extent | None:
+        """How large the table is; None where delta-rs does not reach it."""
         if not is_embeddable(path):
             return None
-        if self.version(path) is None:
-            return 0
-        return sum(DeltaTable(path).get_add_actions(flatten=True)["size_bytes"].to_pylist())
-
-    def rows(self, path: str) -> int:
-        """Rows of a table that delta-rs reaches, as far as its files tell."""
-        actions = DeltaTable(path).get_add_actions(flatten=True)
-        if "num_records" not in actions.schema.names:
-            return 0
-        return sum(rows or 0 for rows in actions["num_records"].to_pylist())
+        version = self.version(path)
+        if version is None:
+            return Extent()
+        if (path, version) not in self._extents:
+            files = DeltaTable(path).get_add_actions(flatten=True)
+            size = sum(files["size_bytes"].to_pylist())
+            tells_rows = "num_records" in files.schema.names
+            rows = sum(n or 0 for n in files["num_records"].to_pylist()) if tells_rows else 0
+            self._extents[path, version] = Extent(size, rows)
+        return self._extents[path, version]
 
     def rows_by_partition(self, path: str) -> dict[Any, int] | None:
         """Rows by the partition's value, which is None for a table without partitions.
