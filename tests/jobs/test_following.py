@@ -14,7 +14,9 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
+from jobs.engine import planning
 from jobs.lake.lake import Lake
+from jobs.settings import load_policy
 from tests.jobs.visits import STEPS, Book, Visitors, Visits
 from tests.landing_files import ENGINES, lake_of, policy_of
 
@@ -170,3 +172,18 @@ def test_plan_and_run_agree_on_a_changed_step(
     # Nothing differs: the commits say only that it was looked at.
     assert {step.outcome for step in result.steps} == {"unchanged"}
     assert len(STEPS) == len(result.steps)
+
+
+def test_many_rows_in_few_bytes_are_followed(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows by day that hardly differ take next to nothing in files."""
+    policy = load_policy()
+    here = Book(lake_of(spark, tmp_path, policy), policy)
+    chosen = []
+    for number, most in enumerate((1_000, 1_000, 10)):
+        monkeypatch.setattr(planning, "MOST_CELLS", most)
+        here.write((f"v{number}", "u1", date(2025, 3, 1 + number)))
+        chosen.append(modes(here.run()))
+        assert here.found() == here.expected()
+    assert chosen == [{"anew"}, {"anew"}, {"follow"}]
