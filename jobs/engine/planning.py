@@ -259,7 +259,8 @@ def fingerprint(step: Step, settings: Given) -> str:
 def code_of(module: str) -> str:
     """A hash of a module of transforms and of all that it imports from there.
 
-    Comments and docstrings do not count.
+    Comments and docstrings do not count; plain values that come from schemas do, but not
+    contracts, whose own changes reach their tables by another way.
     """
     texts: dict[str, str] = {}
     waiting = [module]
@@ -269,7 +270,7 @@ def code_of(module: str) -> str:
             with _PARSING:
                 tree = ast.parse(_source_of(sys.modules[name]))
             waiting += _imports_of(tree)
-            texts[name] = ast.dump(_without_docstrings(tree))
+            texts[name] = ast.dump(_without_docstrings(tree)) + repr(_constants_of(tree))
     return hashlib.sha256(json.dumps(sorted(texts.items())).encode()).hexdigest()[:16]
 
 
@@ -300,3 +301,21 @@ def _imports_of(tree: ast.AST) -> set[str]:
         if isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return {name for name in found if name.startswith("transforms.") and name in sys.modules}
+
+
+def _constants_of(tree: ast.AST) -> list[tuple[str, object]]:
+    """Names and values of the plain data that a module imports from schemas."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("schemas."):
+            values = vars(sys.modules[str(node.module)])
+            found += [(alias.name, values.get(alias.name)) for alias in node.names]
+    return sorted((name, value) for name, value in found if _is_plain(value))
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(_is_plain(part) for pair in value.items() for part in pair)
+    if isinstance(value, tuple | list):
+        return all(map(_is_plain, value))
+    return isinstance(value, str | int | float)

@@ -115,7 +115,9 @@ class EmbeddedStore:
     def mend(self, table: type[Table], path: str, stored: form.Form, mark: str) -> None:
         """Give a table of the right columns its contract's comments, checks and properties."""
         here = DeltaTable(path)
-        actions = _form_actions(table, str(here.metadata().id))
+        about = here.metadata()
+        own = {k: v for k, v in about.configuration.items() if k in form.OWN and v is not None}
+        actions = _form_actions(table, str(about.id), own)
         self._commit(path, here.version() + 1, "CHANGE FORM", mark, actions)
 
     def add_columns(self, table: type[Table], path: str, lacking: Sequence[str], mark: str) -> None:

@@ -27,10 +27,11 @@ MIN_READER_VERSION = 1
 CONSTRAINT = "delta.constraints."
 # Of a raw table under a privacy policy: whose key it is hashed with, and which policy's it is.
 KEY_ID, POLICY_VERSION = "varve.keyId", "varve.policyVersion"
+OWN = (KEY_ID, POLICY_VERSION)
 # What a commit, an engine or a run adds of its own accord.
 _NOT_OURS = (
     *("varve.unchangedSince", "delta.minReaderVersion", "delta.minWriterVersion"),
-    *(KEY_ID, POLICY_VERSION),
+    *OWN,
 )
 
 

@@ -104,6 +104,10 @@ class SparkStore:
             for key, value in fresh.items()
             if key.startswith(form.CONSTRAINT)
         ]
+        dropped = [key for key in stale if not key.startswith(form.CONSTRAINT)]
+        if dropped:
+            told = ", ".join(map(sql_text, dropped))
+            commands.append(f"ALTER TABLE {place} UNSET TBLPROPERTIES IF EXISTS ({told})")
         plain = {k: v for k, v in fresh.items() if not k.startswith(form.CONSTRAINT)}
         if plain:
             told = ", ".join(f"{sql_text(k)} = {sql_text(v)}" for k, v in plain.items())

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import time
+from dataclasses import replace
 from datetime import date
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from random import Random
 
 import pytest
 from deltalake import DeltaTable
-from pyspark.sql import SparkSession
+from pyspark.errors import SparkRuntimeException
+from pyspark.sql import DataFrame, SparkSession
 
 from jobs.engine import planning
+from jobs.engine.runner import STEP_TRIES, Run
 from jobs.lake.lake import Lake
 from jobs.settings import load_policy
-from tests.jobs.visits import STEPS, Book, Visitors, Visits
+from tests.jobs.visits import AS_OF, STEPS, Book, VisitDays, Visitors, Visits, visit_days
 from tests.landing_files import ENGINES, lake_of, policy_of
 
 DAY = 86_400
@@ -155,12 +160,32 @@ def test_what_the_log_cannot_tell_any_more_is_made_anew_and_told(
     assert fresh.found() == fresh.expected()
 
 
+@pytest.mark.parametrize("days", [10, 60])
+def test_an_aged_lake_whose_log_was_cleaned_is_made_anew(
+    spark: SparkSession, tmp_path: Path, days: int
+) -> None:
+    """As a vacuum and a log's retention leave it."""
+    here = book(spark, tmp_path, "embedded")
+    here.write(("v1", "a", date(2025, 3, 1)), ("v2", "b", date(2025, 3, 2)))
+    here.run()
+    here.write(("v1", "c", date(2025, 3, 1)))
+    here.write(("v2", "c", date(2025, 3, 2)))
+    age(here.lake, days * DAY)
+    lose_log(here.lake)
+    lose_files(here.lake)
+    aged = Book(lake_of(spark, tmp_path, here.policy), here.policy, here.visits, here.number)
+    assert {mode for mode, why in aged.plans().values() if "no longer known" in why} == {"anew"}
+    aged.run()
+    assert aged.found() == aged.expected()
+    aged.write(("v3", "c", date(2025, 3, 3)))
+    assert modes(aged.run()) == {"follow"}
+    assert aged.found() == aged.expected()
+
+
 def test_plan_and_run_agree_on_a_changed_step(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A step whose code changed is made anew, and the plan says so."""
-    from jobs.engine import planning
-
     here = book(spark, tmp_path, "embedded")
     here.write(("v1", "a", date(2025, 3, 1)))
     here.run()
@@ -187,3 +212,74 @@ def test_many_rows_in_few_bytes_are_followed(
         chosen.append(modes(here.run()))
         assert here.found() == here.expected()
     assert chosen == [{"anew"}, {"anew"}, {"follow"}]
+
+
+@pytest.mark.parametrize("lost", [STEP_TRIES - 1, STEP_TRIES])
+def test_a_step_whose_held_rows_are_lost_is_tried_again(
+    spark: SparkSession, tmp_path: Path, lost: int
+) -> None:
+    """As often as STEP_TRIES says; then it has failed."""
+    here = book(spark, tmp_path, "embedded")
+    here.write(("v1", "a", date(2025, 3, 1)))
+    tries = []
+
+    def visits_of_days(visits: DataFrame) -> DataFrame:
+        tries.append(1)
+        if len(tries) <= lost:
+            raise SparkRuntimeException("[CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND] Checkpoint block 7")
+        return visit_days(visits)
+
+    [first, *_] = STEPS
+    steps = (replace(first, transform=visits_of_days),)
+    run = Run(here.lake, {"web": steps}, here.policy, ["web"], AS_OF)
+    run.look()
+    run.run_steps("web")
+    [done] = run.result.steps
+    assert len(tries) == min(lost + 1, STEP_TRIES)
+    if lost < STEP_TRIES:
+        assert done.outcome == "written"
+        assert here.lake.row_count(VisitDays) == 3
+    else:
+        assert done.outcome == "failed"
+        assert "Traceback" not in str(done.error)
+        assert here.lake.version(VisitDays) is None
+
+
+def test_code_is_told_by_all_that_a_module_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it reaches of transforms, and the plain values of schemas; not comments."""
+
+    def told(**texts: str) -> str:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        for name in (
+            "schemas.probe",
+            "transforms.probe_z",
+            "transforms.probe_y",
+            "transforms.probe",
+        ):
+            file = folder / f"{name}.py"
+            file.write_text(texts[name.split(".")[1]] if name[0] == "t" else texts["values"])
+            spec = spec_from_file_location(name, file)
+            assert spec is not None
+            assert spec.loader is not None
+            module = module_from_spec(spec)
+            monkeypatch.setitem(sys.modules, name, module)
+            spec.loader.exec_module(module)
+        planning.code_of.cache_clear()
+        return planning.code_of("transforms.probe")
+
+    known = {
+        "values": "DAYS = 28\nOTHER = 1\n",
+        "probe_z": "def z():\n    return 1\n",
+        "probe_y": "from transforms.probe_z import z\n",
+        "probe": "from schemas.probe import DAYS\nfrom transforms.probe_y import z\n",
+    }
+    first = told(**known)
+    assert told(**known) == first
+    assert told(**known | {"probe_z": '"""Z."""\n\ndef z():\n    # one\n    return 1\n'}) == first
+    assert told(**known | {"values": "DAYS = 28\nOTHER = 2\n"}) == first
+    assert told(**known | {"probe_z": "def z():\n    return 2\n"}) != first
+    assert told(**known | {"values": "DAYS = 27\nOTHER = 1\n"}) != first
+    planning.code_of.cache_clear()

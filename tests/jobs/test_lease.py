@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import shutil
+import socket
+import time
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -79,3 +81,14 @@ def test_a_holder_that_lost_its_lease_stops_before_its_next_commit(tmp_path: Pat
             with pytest.raises(LeaseHeld, match="another run took over"):
                 slow.check()
         assert quick.token != slow.token
+
+
+def test_a_process_of_another_container_is_not_judged_by_its_id(tmp_path: Path) -> None:
+    """Its host may be called like this one, and its id mean nothing here."""
+    folder = tmp_path / "ops/leases"
+    folder.mkdir(parents=True)
+    there = {"token": "there", "host": socket.gethostname(), "pid": 2**22 - 1, "since": "now"}
+    there |= {"processes": "those of another container", "renewed": time.time()}
+    (folder / "00000001.json").write_text(json.dumps(there))
+    with pytest.raises(LeaseHeld):
+        Lease(STORAGE, str(tmp_path)).__enter__()

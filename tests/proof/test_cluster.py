@@ -169,10 +169,12 @@ def test_a_run_whose_worker_is_killed_gives_the_tables_of_one_that_kept_it(
             break
         time.sleep(0.1)
     killed = [process for process in psutil.process_iter() if at_work_in(process, "worker1")]
+    was_at_work = run.poll() is None
     for process in killed:
         process.kill()
     code, told = ended(run)
     assert killed, told[-6000:]
+    assert was_at_work, told[-6000:]
     assert code == 0, told[-6000:]
     local = Lake(spark, str(tmp_path / "local"))
     run_web(local, landing, AS_OF)
