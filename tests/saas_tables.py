@@ -15,6 +15,7 @@ from jobs.session import suit_to
 from jobs.settings import load_policy, system_settings
 from jobs.systems import STEPS
 from schemas.contract import Table, struct_type, table_name
+from schemas.saas_landing import LANDED
 
 Landed = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -85,3 +86,15 @@ class Made:
             for row in self.landed.get(table_name(table.source), ())
         ]
         return self.spark.createDataFrame(rows, schema)
+
+
+SOURCES = {of.source.__name__: of for of in LANDED}
+
+
+def ranges_broken(spark: SparkSession, of: Any, **told: str) -> list[str]:
+    """The rules that a landed row breaks of those on ranges."""
+    made = Made(spark, {table_name(of.source): [told]}, date(2025, 3, 31))
+    step = made.steps[of.staged]
+    rows = step.transform(made._raw(of.raw), **bind(step.transform, made.settings))
+    [row] = rows.select("broken").collect()
+    return [name for name in row.broken if "range" in name or "unreadable" in name]

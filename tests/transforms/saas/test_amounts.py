@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.engine.step import bind
 from schemas.contract import BIGINT
 from schemas.saas_columns import UNIT_AMOUNT
 from schemas.saas_customers import CustomersAtomic
 from schemas.saas_landing import LANDED
 from schemas.saas_marts import ExecutiveDashboardMonthly
 from schemas.saas_revenue import SubscriptionsDaily
-from tests.saas_tables import Made
+from tests.saas_tables import SOURCES, Made, ranges_broken
 from tests.transforms.saas.billing import Billing
 
 AS_OF = date(2025, 3, 31)
 TOO_MUCH = "9223372036854775807"
 # Beside these, a whole number is none that sums are made of.
 NO_AMOUNT = {"interval_count", "duration_in_months", "status_code"}
-SOURCES = {of.source.__name__: of for of in LANDED}
-
-
-def broken(spark: SparkSession, of: Any, **told: str) -> list[str]:
-    """The rules that a landed row breaks of those on ranges."""
-    made = Made(spark, {}, AS_OF)
-    made.landed = {name: [told] for name in [snake(of.source.__name__)]}
-    step = made.steps[of.staged]
-    [row] = step.transform(made._raw(of.raw), **bind(step.transform, made.settings)).collect()
-    return [name for name in row.broken if "range" in name or "unreadable" in name]
-
-
-def snake(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
 
 
 def test_every_whole_number_that_is_summed_has_a_bound(spark: SparkSession) -> None:
@@ -44,7 +28,7 @@ def test_every_whole_number_that_is_summed_has_a_bound(spark: SparkSession) -> N
         kinds = {name: of.staged.columns[name].type for name in of.source.columns}
         names = {n for n, kind in kinds.items() if kind in (BIGINT, UNIT_AMOUNT)} - NO_AMOUNT
         if names:
-            rules = set(broken(spark, of, **dict.fromkeys(names, TOO_MUCH)))
+            rules = set(ranges_broken(spark, of, **dict.fromkeys(names, TOO_MUCH)))
             # The type of a price holds no more than this.
             rules = {
                 name.replace("unit_amount_unreadable", "unit_amount_out_of_range") for name in rules
@@ -74,7 +58,7 @@ def test_the_bound_is_one_of_money(
 ) -> None:
     """10^12 of the currency's units, which are 10^14 cents, or 10^12 yen."""
     of = SOURCES["StripeCharges"]
-    rules = broken(spark, of, amount=str(amount), currency=currency)
+    rules = ranges_broken(spark, of, amount=str(amount), currency=currency)
     assert rules == (["amount_out_of_range"] if is_too_large else [])
 
 
