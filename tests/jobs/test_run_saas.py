@@ -13,6 +13,7 @@ from jobs.landing.ledger import Landing
 from jobs.systems import STEPS
 from schemas import saas
 from schemas.contract import Layer
+from schemas.saas_landing import StgAppFeatureEvents
 from schemas.saas_marts import MrrCube, MrrWaterfallMonthly
 from schemas.saas_revenue import MrrMovements, SourceMatch, SubscriptionsDaily
 from tests.landing_files import contents, lake_of, policy_of, run_system, write_csv
@@ -101,6 +102,20 @@ def test_four_sources_are_enough_and_a_day_follows(spark: SparkSession, tmp_path
     }
     result = run_system(lake, landing, date(2025, 2, 15), system="saas", policy=followed)
     assert {step.outcome for step in result.steps} == {"skipped"}
+
+    # The first file of another source makes nothing anew that does not read it.
+    use = {"event_id": "1", "feature_id": "f", "user_id": "u"}
+    early.add("app_feature_events", **use, occurred_at="2025-02-01T10:00:00Z")
+    write(landing, early, "used", {"app_feature_events"})
+    result = run_system(lake, landing, date(2025, 2, 15), system="saas", policy=followed)
+    reading = {StgAppFeatureEvents}
+    for step in STEPS["saas"]:
+        reading |= {step.output} if reading & set(step.inputs) else set()
+    done = [step for step in result.steps if step.outcome != "skipped"]
+    assert StgAppFeatureEvents in {step.step.output for step in done}
+    assert {step.step.output for step in done} <= reading
+    assert {step.step.output for step in done if step.mode == "anew"} <= reading - made
+    assert lake.row_count(StgAppFeatureEvents) == 1
 
     write(landing, late, "late")
     result = run_system(lake, landing, date(2025, 3, 2), system="saas", policy=followed)

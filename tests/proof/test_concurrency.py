@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from datetime import date
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from jobs.demo import sample_web
@@ -35,6 +37,17 @@ def ended(*processes: subprocess.Popen[str]) -> list[tuple[int, str]]:
     codes = [process.returncode for process in processes]
     assert "Traceback" not in "".join(told)
     return sorted(zip(codes, told, strict=True))
+
+
+def read_while(writer: subprocess.Popen[str], path: str) -> list[int]:
+    """How many rows a reader finds in a table each time, until the writer ends."""
+    counted = []
+    while writer.poll() is None:
+        table = DeltaTable(path)
+        counted.append(table.to_pyarrow_table().num_rows)
+        assert counted[-1] == sum(table.get_add_actions(flatten=True)["num_records"].to_pylist())
+        time.sleep(0.05)
+    return counted
 
 
 def test_runs_at_once_and_readers_beside_them_end_by_their_exit_codes(
@@ -66,6 +79,8 @@ def test_runs_at_once_and_readers_beside_them_end_by_their_exit_codes(
         start("status", "--lake", lake),
         start("plan", "web", "--lake", lake, "--landing", landing, "--as-of", AS_OF),
     ]
+    # A reader finds the table as a commit left it, whatever is at work.
+    assert len(read_while(writer, str(lake / "core/web/fct_sessions"))) > 1
     for code, told in ended(*readers):
         assert code == 0, told
     [(code, told)] = ended(writer)

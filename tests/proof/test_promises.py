@@ -23,7 +23,7 @@ from tests.landing_files import contents, event, lake_of, policy_of, run_system,
 
 pytestmark = pytest.mark.proof
 
-AS_OF = date(2025, 3, 10)
+AS_OF, FAR = date(2025, 3, 10), date(2025, 6, 1)
 AD = "https://shop.example/?utm_source=facebook&utm_medium=paid_social"
 
 
@@ -32,6 +32,26 @@ def policy_with(folder: Path, text: str) -> Policy:
     file = folder / "policy.toml"
     file.write_text(text, encoding="utf-8")
     return policy_of("embedded", load_policy(file))
+
+
+def land_view(folder: Path) -> None:
+    viewed = {"event_id": "e", "event_time": "2025-03-02T10:00:00Z", "viewer_id": "a"}
+    viewed |= {"event_type": "view"}
+    write_csv(folder / "social/content_events/a.csv", [viewed], viewed)
+
+
+def run_that_fails(lake: Lake, landing: Path, as_of: date) -> None:
+    """A run of web whose sessions cannot be made."""
+
+    def failing(*_: DataFrame, **__: object) -> DataFrame:
+        return lake.read(web.FctSessions).selectExpr("raise_error('no')")
+
+    steps = [
+        replace(step, transform=failing) if step.output is web.FctSessions else step
+        for step in STEPS["web"]
+    ]
+    run = Run(lake, {"web": steps}, load_policy(), ["web"], as_of)
+    assert run.execute(Landing(lake, str(landing))).exit_code == 1
 
 
 def land_events(folder: Path, name: str, *events: dict[str, str]) -> Path:
@@ -73,20 +93,10 @@ def test_a_system_that_failed_keeps_its_versions_in_the_release_of_another(
     run_system(lake, landing, AS_OF, system="web")
     before = released(lake)
 
-    def failing(*_: DataFrame, **__: object) -> DataFrame:
-        return lake.read(web.FctSessions).selectExpr("raise_error('no')")
-
-    steps = [
-        replace(step, transform=failing) if step.output is web.FctSessions else step
-        for step in STEPS["web"]
-    ]
     land_events(landing, "b", event("v", "2025-03-02T10:00:00Z"))
-    run = Run(lake, {"web": steps}, load_policy(), ["web"], AS_OF)
-    assert run.execute(Landing(lake, str(landing))).exit_code == 1
+    run_that_fails(lake, landing, AS_OF)
     assert lake.version(web.StgEvents) > before[qualified_name(web.StgEvents)]
-    viewed = {"event_id": "e", "event_time": "2025-03-02T10:00:00Z", "viewer_id": "a"}
-    viewed |= {"event_type": "view"}
-    write_csv(landing / "social/content_events/a.csv", [viewed], viewed)
+    land_view(landing)
     run_system(lake, landing, AS_OF, system="social")
     now = released(lake)
     assert {name: v for name, v in now.items() if ".web." in name} == before
@@ -95,8 +105,9 @@ def test_a_system_that_failed_keeps_its_versions_in_the_release_of_another(
     assert released(lake)[qualified_name(web.StgEvents)] == lake.version(web.StgEvents)
 
 
+@pytest.mark.parametrize("ends", ["killed", "failed"])
 def test_what_a_wrong_as_of_let_in_is_gone_after_the_right_one(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str
 ) -> None:
     """Case 60."""
     events = [event("u", "2025-03-01T10:00:00Z"), event("later", "2025-05-01T10:00:00Z")]
@@ -104,21 +115,39 @@ def test_what_a_wrong_as_of_let_in_is_gone_after_the_right_one(
     right = Lake(spark, str(tmp_path / "right"))
     run_system(right, landing, AS_OF, system="web")
     lake = Lake(spark, str(tmp_path / "lake"))
-    with monkeypatch.context() as killed:
-        killed.setattr(ops, "record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            run_system(lake, landing, date(2025, 6, 1), system="web")
+    if ends == "failed":
+        run_that_fails(lake, landing, FAR)
+    else:
+        with monkeypatch.context() as killed:
+            killed.setattr(ops, "record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                run_system(lake, landing, FAR, system="web")
     assert lake.row_count(web.StgEvents) == 2
     result = run_system(lake, landing, AS_OF, system="web")
     assert any("never released" in step.reason for step in result.steps)
     assert contents(lake) == contents(right)
     # One that was released stays, and says so; a full refresh of a system is its own affair.
-    run_system(lake, landing, date(2025, 6, 1), system="web")
+    run_system(lake, landing, FAR, system="web")
     kept = run_system(lake, landing, AS_OF, system="web")
     assert "stays as of 2025-06-01" in kept.notices[0]
     assert lake.row_count(web.StgEvents) == 2
     run_system(lake, landing, AS_OF, system="web", full_refresh=True)
     assert contents(lake) == contents(right)
+
+
+def test_a_full_refresh_leaves_other_systems_as_of(spark: SparkSession, tmp_path: Path) -> None:
+    landing = land_events(tmp_path / "landing", "a", event("u", "2025-03-01T10:00:00Z"))
+    land_view(landing)
+    lake = Lake(spark, str(tmp_path / "lake"))
+    for system in ("web", "social"):
+        run_system(lake, landing, FAR, system=system)
+    before = contents(lake, "social")
+    run_system(lake, landing, AS_OF, system="web", full_refresh=True)
+    assert ops.released_as_of(lake, "web") == AS_OF
+    assert ops.released_as_of(lake, "social") == FAR
+    kept = run_system(lake, landing, AS_OF, system="social")
+    assert "stays as of 2025-06-01" in kept.notices[0]
+    assert contents(lake, "social") == before
 
 
 def test_the_plan_of_a_changed_setting_lists_every_step_that_the_run_then_does(
