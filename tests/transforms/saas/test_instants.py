@@ -40,7 +40,7 @@ def test_what_never_ends_ends_at_the_end_of_time(spark: SparkSession) -> None:
     c.add("app_locations", **place, closed_at=NEVER, updated_at="2025-01-01")
     device = {"device_id": "d", "location_id": "l", "installed_at": "2025-01-02"}
     c.add("app_devices", **device, decommissioned_at=NEVER, updated_at="2025-01-02")
-    heard = {"device_event_id": "e", "device_id": "d", "event_type": "heartbeat"}
+    heard = {"event_id": "e", "device_id": "d", "event_type": "heartbeat"}
     c.add("app_device_events", **heard, occurred_at="2025-01-03T00:30:00Z")
     c.price("p", 5000)
     ends = {"current_period_end": NEVER, "canceled_at": NEVER, "ended_at": NEVER}
@@ -66,7 +66,7 @@ def test_what_never_ends_ends_at_the_end_of_time(spark: SparkSession) -> None:
     made = Made(spark, c.landed, AS_OF, **settings)
     staged = {of.staged for of in SOURCES.values()}
     landed = {name for name, of in SOURCES.items() if made.frame(of.staged).count()}
-    assert {"StripeSubscriptions", "AppDevices", "HubspotDeals", "HubspotCampaigns"} <= landed
+    assert {"StripeSubscriptions", "AppDevices", "AppDeviceEvents", "HubspotDeals"} <= landed
     for table in made.steps:
         if table not in staged:
             made.frame(table)
