@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType
+from pyspark.sql.types import DataType, LongType
 
 from transforms.techniques.as_of import as_of_join
 from transforms.techniques.scd2 import joined_neighbours
@@ -99,29 +98,20 @@ def with_trailing_sums(
     of them, it is summed, None for all of them; 0 where there is none. ``facts`` have
     keys, day and these columns, whole numbers or decimals, any number of rows a day.
     """
-    kinds = {fact: facts.schema[fact].dataType for fact, _ in sums.values()}
-    by_day = facts.groupBy(*keys, day).agg(*[F.sum(fact).alias(fact) for fact in kinds])
-    lengths = sorted({days for _, days in sums.values() if days is not None})
+    measures = dict.fromkeys(fact for fact, _ in sums.values())
+    by_day = facts.groupBy(*keys, day).agg(*[F.sum(n).alias(n) for n in measures])
+    kinds = {name: by_day.schema[fact].dataType for name, (fact, _) in sums.items()}
     # What a fact adds on its day it takes away again when its days are over.
-    steps = [
-        by_day.select(*keys, day, *[F.col(fact).alias(name) for name, (fact, _) in sums.items()])
-    ]
-    for length in lengths:
-        over = [
-            (-F.col(fact) if days == length else F.lit(0)).cast(by_day.schema[fact].dataType)
-            for fact, days in sums.values()
+    added = [F.col(fact).alias(name) for name, (fact, _) in sums.items()]
+    steps = [F.struct(F.col(day).alias(day), *added)]
+    for length in sorted({days for _, days in sums.values() if days is not None}):
+        taken = [
+            (-F.col(fact) if days == length else F.lit(0)).cast(kinds[name]).alias(name)
+            for name, (fact, days) in sums.items()
         ]
-        named = [column.alias(name) for name, column in zip(sums, over, strict=True)]
-        steps.append(by_day.select(*keys, F.date_add(day, length).alias(day), *named))
-    told = reduce(DataFrame.union, steps)
-    kept = {
-        name: "bigint" if kinds[fact].typeName() in _WHOLE else by_day.schema[fact].dataType
-        for name, (fact, _) in sums.items()
-    }
-    return _with_running_totals(rows, told, keys=keys, day=day, totals=kept)
-
-
-_WHOLE = ("byte", "short", "integer", "long")
+        steps.append(F.struct(F.date_add(day, length).alias(day), *taken))
+    told = by_day.select(*keys, F.inline(F.array(*steps)))
+    return _with_running_totals(rows, told, keys=keys, day=day, totals=kinds)
 
 
 def _with_running_totals(
@@ -130,12 +120,12 @@ def _with_running_totals(
     *,
     keys: Sequence[str],
     day: str,
-    totals: Mapping[str, str | DataType],
+    totals: Mapping[str, DataType],
 ) -> DataFrame:
-    """``rows`` with the sums of all steps of their keys up to their day, in types.
+    """``rows`` with the sums of all steps of their keys up to their day; 0 where there is none.
 
-    From the beginning on, Spark adds row by row; a frame that slides it would sum anew
-    for each day.
+    ``totals`` gives each sum and its type. From the beginning on, Spark adds row by row; a
+    frame that slides it would sum anew for each day.
     """
     told = steps.withColumnsRenamed({name: f"__{name}" for name in totals})
     both = rows.withColumn("__is_row", F.lit(True)).unionByName(told, allowMissingColumns=True)
@@ -177,7 +167,7 @@ def with_trailing_count(
     steps = once.select(*keys, F.array(added, taken).alias("__steps")).select(
         *keys, F.inline("__steps").alias(day, name)
     )
-    return _with_running_totals(rows, steps, keys=keys, day=day, totals={name: "bigint"})
+    return _with_running_totals(rows, steps, keys=keys, day=day, totals={name: LongType()})
 
 
 def states_of_days(
