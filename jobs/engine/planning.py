@@ -82,9 +82,8 @@ class Planner:
         versions, runs = self._versions(step)
         if not versions:
             return Plan(step, SKIP, "no input yet")
-        tables = (*step.inputs, step.output)
-        told = {table: self.lake.extent(table) for table in tables}
-        extents = {table: extent for table, extent in told.items() if extent is not None}
+        told = {table: self.lake.extent(table) for table in (*step.inputs, step.output)}
+        known = {table: extent for table, extent in told.items() if extent is not None}
         plan = Plan(
             step,
             ANEW,
@@ -92,10 +91,8 @@ class Planner:
             fingerprint(step, settings),
             versions,
             runs,
-            size=sum(extent.size for extent in extents.values())
-            if len(extents) == len(told)
-            else None,
-            cells=sum(extent.rows * len(table.columns) for table, extent in extents.items()),
+            size=sum(e.size for e in known.values()) if len(known) == len(told) else None,
+            cells=sum(extent.rows * len(table.columns) for table, extent in known.items()),
         )
         progress = self.lake.progress(step.output)
         why = self.rebuilt.get(step.output) or self._why_anew(plan, progress)
@@ -270,7 +267,7 @@ def code_of(module: str) -> str:
             with _PARSING:
                 tree = ast.parse(_source_of(sys.modules[name]))
             waiting += _imports_of(tree)
-            texts[name] = ast.dump(_without_docstrings(tree)) + repr(_constants_of(tree))
+            texts[name] = ast.dump(_without_docstrings(tree)) + "\n".join(_constants_of(tree))
     return hashlib.sha256(json.dumps(sorted(texts.items())).encode()).hexdigest()[:16]
 
 
@@ -303,14 +300,15 @@ def _imports_of(tree: ast.AST) -> set[str]:
     return {name for name in found if name.startswith("transforms.") and name in sys.modules}
 
 
-def _constants_of(tree: ast.AST) -> list[tuple[str, object]]:
-    """Names and values of the plain data that a module imports from schemas."""
+def _constants_of(tree: ast.AST) -> list[str]:
+    """Names and values of the plain data that a module imports from schemas, as text."""
     found = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("schemas."):
-            values = vars(sys.modules[str(node.module)])
-            found += [(alias.name, values.get(alias.name)) for alias in node.names]
-    return sorted((name, value) for name, value in found if _is_plain(value))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("schemas."):
+            values = vars(sys.modules[node.module])
+            named = [(alias.name, values.get(alias.name)) for alias in node.names]
+            found += [f"{name} = {value!r}" for name, value in named if _is_plain(value)]
+    return sorted(found)
 
 
 def _is_plain(value: object) -> bool:

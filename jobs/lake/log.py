@@ -29,13 +29,24 @@ class Extent(NamedTuple):
     rows: int = 0
 
 
+class Files(NamedTuple):
+    """Of each of a table's files its bytes, its rows and its partition's value.
+
+    None where a file does not tell its rows, and of a table without partitions.
+    """
+
+    sizes: list[int]
+    rows: list[int | None]
+    partitions: list[Any]
+
+
 class Log:
     """The logs of the tables of one lake, by the tables' paths. What is committed is kept."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
         self._commits: dict[tuple[str, int], Commit] = {}
-        self._extents: dict[tuple[str, int], Extent] = {}
+        self._files: dict[str, tuple[int, Files]] = {}
 
     def version(self, path: str) -> int | None:
         """The latest version, or None where there is no table."""
@@ -79,16 +90,10 @@ class Log:
         """How large the table is; None where delta-rs does not reach it."""
         if not is_embeddable(path):
             return None
-        version = self.version(path)
-        if version is None:
+        if self.version(path) is None:
             return Extent()
-        if (path, version) not in self._extents:
-            files = DeltaTable(path).get_add_actions(flatten=True)
-            size = sum(files["size_bytes"].to_pylist())
-            tells_rows = "num_records" in files.schema.names
-            rows = sum(n or 0 for n in files["num_records"].to_pylist()) if tells_rows else 0
-            self._extents[path, version] = Extent(size, rows)
-        return self._extents[path, version]
+        files = self._newest_files(path)
+        return Extent(sum(files.sizes), sum(count or 0 for count in files.rows))
 
     def rows_by_partition(self, path: str) -> dict[Any, int] | None:
         """Rows by the partition's value, which is None for a table without partitions.
@@ -97,19 +102,22 @@ class Log:
         """
         if not is_embeddable(path):
             return None
-        actions = DeltaTable(path).get_add_actions(flatten=True)
-        names = actions.schema.names
-        counts: list[Any] = []
-        if "num_records" in names:
-            counts = list(actions["num_records"].to_pylist())
-        if len(counts) != actions.num_rows or None in counts:
-            return None
-        column = next((name for name in names if name.startswith("partition.")), None)
-        values = actions[column].to_pylist() if column else [None] * len(counts)
+        files = self._newest_files(path)
         found: Counter[Any] = Counter()
-        for value, count in zip(values, counts, strict=True):
+        for value, count in zip(files.partitions, files.rows, strict=True):
+            if count is None:
+                return None
             found[value] += count
         return dict(found)
+
+    def _newest_files(self, path: str) -> Files:
+        """The files that a table consists of, read once for each of its versions."""
+        version = self.version(path)
+        assert version is not None
+        kept = self._files.get(path)
+        if kept is None or kept[0] != version:
+            kept = self._files[path] = (version, _files_of(DeltaTable(path)))
+        return kept[1]
 
     def metadata(self, path: str) -> dict[str, Any] | None:
         """The newest ``metaData`` action; None where it stands in a checkpoint elsewhere."""
@@ -133,3 +141,14 @@ class Log:
                 if "metaData" in (action := json.loads(line)):
                     return action["metaData"]
         return None
+
+
+def _files_of(table: DeltaTable) -> Files:
+    actions = table.get_add_actions(flatten=True)
+    partition = next((n for n in actions.schema.names if n.startswith("partition.")), "")
+
+    def told(name: str) -> list[Any]:
+        is_told = name in actions.schema.names
+        return list(actions[name].to_pylist()) if is_told else [None] * actions.num_rows
+
+    return Files(told("size_bytes"), told("num_records"), told(partition))
