@@ -23,6 +23,7 @@ from pyspark.sql import types as T
 
 from jobs.errors import ConstraintBroken
 from jobs.lake import form
+from jobs.lake.arrow import arrow_schema, cast, nullable
 from jobs.lake.commits import DataFile
 from jobs.lake.log import Log
 from jobs.lake.predicates import partitions_predicate
@@ -82,7 +83,7 @@ class EmbeddedStore:
             frame = frame.select(*table.columns)
         arrow = frame.toArrow()
         if table is not None:
-            arrow = _cast(arrow, _nullable(arrow_schema(table)))
+            arrow = cast(arrow, nullable(arrow_schema(table)))
         return Rows(self._frame(arrow), arrow)
 
     # -- writing -----------------------------------------------------------------------
@@ -95,7 +96,7 @@ class EmbeddedStore:
         """Empty the table and give it its contract's form."""
         stored = DeltaTable(path)
         now = int(time.time() * 1000)
-        actions = _form_actions(table, str(stored.metadata().id))
+        actions = _form_actions_anew(table, stored)
         for entry in stored.get_add_actions().to_struct_array().to_pylist():
             gone = {
                 "path": entry["path"],
@@ -115,9 +116,7 @@ class EmbeddedStore:
     def mend(self, table: type[Table], path: str, stored: form.Form, mark: str) -> None:
         """Give a table of the right columns its contract's comments, checks and properties."""
         here = DeltaTable(path)
-        about = here.metadata()
-        own = {k: v for k, v in about.configuration.items() if k in form.OWN and v is not None}
-        actions = _form_actions(table, str(about.id), own)
+        actions = _form_actions_anew(table, here)
         self._commit(path, here.version() + 1, "CHANGE FORM", mark, actions)
 
     def add_columns(self, table: type[Table], path: str, lacking: Sequence[str], mark: str) -> None:
@@ -186,7 +185,7 @@ class EmbeddedStore:
             return kept[1]
         stored = DeltaTable(path)
         arrow = stored.to_pyarrow_table(columns=list(table.columns))
-        return self._keep(path, stored.version(), _cast(arrow, arrow_schema(table)))
+        return self._keep(path, stored.version(), cast(arrow, arrow_schema(table)))
 
     def _keep(self, path: str, version: int, arrow: pa.Table) -> Rows:
         rows = Rows(self._frame(arrow), arrow)
@@ -199,7 +198,7 @@ class EmbeddedStore:
         return rows
 
     def _frame(self, arrow: pa.Table) -> DataFrame:
-        frame = self.spark.createDataFrame(_cast(arrow, _nullable(arrow.schema)))
+        frame = self.spark.createDataFrame(cast(arrow, nullable(arrow.schema)))
         # On a cluster, an executor that is lost would take with it what it holds.
         if self._is_local and arrow.num_rows > _MOST_LOCAL_ROWS:
             return frame.localCheckpoint(eager=False)
@@ -213,7 +212,7 @@ class EmbeddedStore:
         for name in table.partitioned_by:
             value = pa.scalar(file.partition, pa.string()).cast(schema.field(name).type)
             columns[name] = pa.repeat(value, found.num_rows)
-        return _cast(pa.table({name: columns[name] for name in table.columns}), schema)
+        return cast(pa.table({name: columns[name] for name in table.columns}), schema)
 
     def _write(
         self,
@@ -272,44 +271,6 @@ def _cells(kept: tuple[int, Rows]) -> int:
     return 0 if arrow is None else arrow.num_rows * arrow.num_columns
 
 
-def arrow_schema(table: type[Table]) -> pa.Schema:
-    """The contract's columns as Arrow's; instants are microseconds in UTC."""
-    return pa.schema(
-        [
-            pa.field(name, _arrow_type(column.type), nullable=not column.required)
-            for name, column in table.columns.items()
-        ]
-    )
-
-
-_ARROW_TYPES = {
-    T.StringType: pa.string(),
-    T.BooleanType: pa.bool_(),
-    T.IntegerType: pa.int32(),
-    T.LongType: pa.int64(),
-    T.DoubleType: pa.float64(),
-    T.DateType: pa.date32(),
-    T.TimestampType: pa.timestamp("us", tz="UTC"),
-}
-
-
-def _arrow_type(kind: T.DataType) -> pa.DataType:
-    if isinstance(kind, T.DecimalType):
-        return pa.decimal128(kind.precision, kind.scale)
-    if isinstance(kind, T.ArrayType):
-        return pa.list_(_arrow_type(kind.elementType))
-    return _ARROW_TYPES[type(kind)]
-
-
-def _cast(arrow: pa.Table, schema: pa.Schema) -> pa.Table:
-    # Arrow cannot cast a table without any batch.
-    return arrow.cast(schema) if arrow.num_rows else schema.empty_table()
-
-
-def _nullable(schema: pa.Schema) -> pa.Schema:
-    return pa.schema([pa.field(f.name, f.type) for f in schema])
-
-
 def _arrow(table: type[Table], rows: Rows) -> pa.Table:
     """The rows in the contract's columns, of which the required have no NULL.
 
@@ -320,7 +281,7 @@ def _arrow(table: type[Table], rows: Rows) -> pa.Table:
     for name, column in table.columns.items():
         if column.required and arrow[name].null_count:
             raise ConstraintBroken(f"required {name} is NULL")
-    return _cast(arrow, arrow_schema(table))
+    return cast(arrow, arrow_schema(table))
 
 
 def _outside(region: OfDays | OfKeys, stored: pa.Table) -> pa.Table:
@@ -412,6 +373,13 @@ def _form_actions(
         "minWriterVersion": wanted.min_writer_version,
     }
     return [{"protocol": versions}, {"metaData": metadata}]
+
+
+def _form_actions_anew(table: type[Table], stored: DeltaTable) -> list[dict[str, Any]]:
+    """`_form_actions` for a table that is there, which stays itself and keeps what is its own."""
+    about = stored.metadata()
+    own = {k: v for k, v in about.configuration.items() if k in form.OWN and v is not None}
+    return _form_actions(table, str(about.id), own)
 
 
 def _partition_text(value: Any) -> str | None:

@@ -20,8 +20,9 @@ from pyspark.sql import functions as F
 
 from jobs.errors import VersionMismatch
 from jobs.lake import form
+from jobs.lake.arrow import arrow_schema
 from jobs.lake.commits import Commit, DataFile, Difference, Progress
-from jobs.lake.embedded_store import MOST_CELLS, EmbeddedStore, arrow_schema
+from jobs.lake.embedded_store import MOST_CELLS, EmbeddedStore
 from jobs.lake.log import Extent, Log, is_embeddable
 from jobs.lake.regions import Everything, Region, Rows, Written, row_hash
 from jobs.lake.spark_store import SparkStore
