@@ -30,20 +30,21 @@ from jobs.systems import STEPS
 from schemas import healthcare, web
 from schemas.catalog import SYSTEMS
 from schemas.contract import Layer, RawTable, qualified_name
-from tests.jobs.visits import AS_OF, Book, Regulars, VisitDays, Visitors, Visits, rows_of
+from tests.jobs.visits import (
+    AS_OF,
+    Book,
+    Regulars,
+    VisitDays,
+    Visitors,
+    Visits,
+    rows_of,
+    two_visits,
+)
 from tests.jobs.visits import STEPS as VISIT_STEPS
-from tests.landing_files import COLUMNS, contents, event, lake_of, policy_of, write_csv
+from tests.landing_files import COLUMNS, contents, event, lake_of, write_csv
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 CANARIES = ("canary-client", "canary@example.com", "Canary Agent", "canary=1")
-
-
-def book(spark: SparkSession, folder: Path, engine: str) -> Book:
-    policy = policy_of(engine)
-    here = Book(lake_of(spark, folder, policy), policy)
-    here.write(("v1", "a", date(2025, 3, 1)), ("v2", "a", date(2025, 3, 2)))
-    here.run()
-    return here
 
 
 # -- rebuild ---------------------------------------------------------------------------
@@ -53,7 +54,7 @@ def test_a_table_that_is_rebuilt_is_what_its_inputs_say(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     """Somebody else's row is gone, and the tables beside it are not touched."""
-    here = book(spark, tmp_path, "embedded")
+    here = two_visits(spark, tmp_path, "embedded")
     here.lake.append_values(VisitDays, [(date(2020, 1, 1), 7)], here.lake.progress(VisitDays))
     assert {mode for mode, _ in here.plans().values()} == {"skip"}
     run = Run(here.lake, {"web": VISIT_STEPS}, here.policy, ["web"], AS_OF, rebuild=[VisitDays])
@@ -85,7 +86,7 @@ def test_what_follows_from_a_table_of_another_form_is_made_anew(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     """Its files of before cannot be read in its columns of now."""
-    here = book(spark, tmp_path, "embedded")
+    here = two_visits(spark, tmp_path, "embedded")
     narrow = here.lake.read(Visits).drop("user_id")
     narrow.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(
         here.lake.path(Visits)
@@ -158,7 +159,7 @@ def test_settings_are_compared_with_the_last_run_of_each_system(
 
 
 def test_what_a_changed_setting_rebuilds_is_told_first(spark: SparkSession, tmp_path: Path) -> None:
-    here = book(spark, tmp_path, "embedded")
+    here = two_visits(spark, tmp_path, "embedded")
     leave(here.lake, "1", ["web"], policy=remembered(here.policy))
     told: list[tuple[str, dict[str, Any]]] = []
 

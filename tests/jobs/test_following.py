@@ -22,15 +22,10 @@ from jobs.engine import planning
 from jobs.engine.runner import STEP_TRIES, Run
 from jobs.lake.lake import Lake
 from jobs.settings import load_policy
-from tests.jobs.visits import AS_OF, STEPS, Book, VisitDays, Visitors, Visits, visit_days
+from tests.jobs.visits import AS_OF, STEPS, Book, VisitDays, Visitors, Visits, book, visit_days
 from tests.landing_files import ENGINES, lake_of, policy_of
 
 DAY = 86_400
-
-
-def book(spark: SparkSession, folder: Path, engine: str) -> Book:
-    policy = policy_of(engine)
-    return Book(lake_of(spark, folder, policy), policy)
 
 
 def modes(result: object) -> set[str]:
@@ -250,17 +245,12 @@ def test_code_is_told_by_all_that_a_module_imports(
 ) -> None:
     """Whatever it reaches of transforms, and the plain values of schemas; not comments."""
 
-    def told(**texts: str) -> str:
+    def told(texts: dict[str, str]) -> str:
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         folder.mkdir()
-        for name in (
-            "schemas.probe",
-            "transforms.probe_z",
-            "transforms.probe_y",
-            "transforms.probe",
-        ):
+        for name, text in texts.items():
             file = folder / f"{name}.py"
-            file.write_text(texts[name.split(".")[1]] if name[0] == "t" else texts["values"])
+            file.write_text(text)
             spec = spec_from_file_location(name, file)
             assert spec is not None
             assert spec.loader is not None
@@ -270,16 +260,17 @@ def test_code_is_told_by_all_that_a_module_imports(
         planning.code_of.cache_clear()
         return planning.code_of("transforms.probe")
 
+    values, z = "schemas.probe", "transforms.probe_z"
     known = {
-        "values": "DAYS = 28\nOTHER = 1\n",
-        "probe_z": "def z():\n    return 1\n",
-        "probe_y": "from transforms.probe_z import z\n",
-        "probe": "from schemas.probe import DAYS\nfrom transforms.probe_y import z\n",
+        values: "DAYS = 28\nOTHER = 1\n",
+        z: "def z():\n    return 1\n",
+        "transforms.probe_y": "from transforms.probe_z import z\n",
+        "transforms.probe": "from schemas.probe import DAYS\nfrom transforms.probe_y import z\n",
     }
-    first = told(**known)
-    assert told(**known) == first
-    assert told(**known | {"probe_z": '"""Z."""\n\ndef z():\n    # one\n    return 1\n'}) == first
-    assert told(**known | {"values": "DAYS = 28\nOTHER = 2\n"}) == first
-    assert told(**known | {"probe_z": "def z():\n    return 2\n"}) != first
-    assert told(**known | {"values": "DAYS = 27\nOTHER = 1\n"}) != first
+    first = told(known)
+    assert told(known) == first
+    assert told(known | {z: '"""Z."""\n\ndef z():\n    # one\n    return 1\n'}) == first
+    assert told(known | {values: "DAYS = 28\nOTHER = 2\n"}) == first
+    assert told(known | {z: "def z():\n    return 2\n"}) != first
+    assert told(known | {values: "DAYS = 27\nOTHER = 1\n"}) != first
     planning.code_of.cache_clear()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.engine.results import RunResult
@@ -18,6 +19,7 @@ from jobs.lake.lake import Lake
 from jobs.lake.regions import Everything, Rows
 from jobs.settings import Policy
 from schemas.contract import BIGINT, DATE, STRING, Check, Column, Layer, Table
+from tests.landing_files import lake_of, policy_of
 from transforms.techniques.totals import follow_totals
 
 AS_OF = date(2025, 4, 30)
@@ -199,6 +201,20 @@ class Book:
             Regulars: [row for row in rows if row[1] > 1],
             UserDays: sorted((*key, count) for key, count in by_user.items()),
         }
+
+
+def book(spark: SparkSession, folder: Path, engine: str) -> Book:
+    """No visits yet, in a lake that is kept as `ENGINES` says."""
+    policy = policy_of(engine)
+    return Book(lake_of(spark, folder, policy), policy)
+
+
+def two_visits(spark: SparkSession, folder: Path, engine: str) -> Book:
+    """A user's visits of two days, and the tables of them."""
+    here = book(spark, folder, engine)
+    here.write(("v1", "a", date(2025, 3, 1)), ("v2", "a", date(2025, 3, 2)))
+    here.run()
+    return here
 
 
 def rows_of(lake: Lake, table: type[Table], values: list[tuple[Any, ...]]) -> Rows:
