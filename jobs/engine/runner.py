@@ -332,7 +332,8 @@ class Run:
         suit_to_step(self.lake.spark, done.rows_in)
         for tries in range(STEP_TRIES):
             try:
-                done.written = self._execute(step, plan, done.audits)
+                with self.lake.held.step():
+                    done.written = self._execute(step, plan, done.audits)
                 done.outcome = "unchanged" if done.written.version is None else "written"
                 break
             except AuditBlocked as error:

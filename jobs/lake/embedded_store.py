@@ -25,6 +25,7 @@ from jobs.errors import ConstraintBroken
 from jobs.lake import form
 from jobs.lake.arrow import arrow_schema, cast, nullable
 from jobs.lake.commits import DataFile
+from jobs.lake.held import Held
 from jobs.lake.log import Log
 from jobs.lake.predicates import partitions_predicate
 from jobs.lake.regions import Everything, OfDays, OfKeys, Region, Rows
@@ -42,9 +43,10 @@ _MOST_LOCAL_ROWS = 2_000
 class EmbeddedStore:
     """Every method takes the table's path; ``mark`` is the commit's user metadata."""
 
-    def __init__(self, spark: SparkSession, log: Log) -> None:
+    def __init__(self, spark: SparkSession, log: Log, held: Held) -> None:
         self.spark = spark
         self.log = log
+        self.held = held
         self._is_local = (spark.sparkContext.master or "").startswith("local[")
         self._kept: dict[str, tuple[int, Rows]] = {}
         self._lock = threading.Lock()
@@ -181,27 +183,31 @@ class EmbeddedStore:
     def _rows(self, table: type[Table], path: str, version: int) -> Rows:
         with self._lock:
             kept = self._kept.get(path)
-        if kept is not None and kept[0] == version:
-            return kept[1]
+            if kept is not None and kept[0] == version:
+                self.held.use(kept[1].frame)
+                return kept[1]
         stored = DeltaTable(path)
         arrow = stored.to_pyarrow_table(columns=list(table.columns))
         return self._keep(path, stored.version(), cast(arrow, arrow_schema(table)))
 
     def _keep(self, path: str, version: int, arrow: pa.Table) -> Rows:
         rows = Rows(self._frame(arrow), arrow)
+        self.held.keep(rows.frame)
         with self._lock:
-            self._kept.pop(path, None)
+            gone = [self._kept.pop(path)] if path in self._kept else []
             self._kept[path] = (version, rows)
             # What was kept longest ago goes first; who still reads it has it for as long.
             while len(self._kept) > 1 and sum(map(_cells, self._kept.values())) > _MOST_KEPT_CELLS:
-                del self._kept[next(iter(self._kept))]
+                gone.append(self._kept.pop(next(iter(self._kept))))
+        for _, others in gone:
+            self.held.drop(others.frame)
         return rows
 
     def _frame(self, arrow: pa.Table) -> DataFrame:
         frame = self.spark.createDataFrame(cast(arrow, nullable(arrow.schema)))
         # On a cluster, an executor that is lost would take with it what it holds.
         if self._is_local and arrow.num_rows > _MOST_LOCAL_ROWS:
-            return frame.localCheckpoint(eager=False)
+            return self.held.add(frame.localCheckpoint(eager=False))
         return frame
 
     def _file(self, table: type[Table], path: str, file: DataFile) -> pa.Table:

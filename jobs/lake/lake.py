@@ -23,6 +23,7 @@ from jobs.lake import form
 from jobs.lake.arrow import arrow_schema
 from jobs.lake.commits import Commit, DataFile, Difference, Progress
 from jobs.lake.embedded_store import MOST_CELLS, EmbeddedStore
+from jobs.lake.held import Held
 from jobs.lake.log import Extent, Log, is_embeddable
 from jobs.lake.regions import Everything, Region, Rows, Written, row_hash
 from jobs.lake.spark_store import SparkStore
@@ -54,8 +55,10 @@ class Lake:
         self._is_embeddable = is_embeddable(self.root)
         self._choice = store
         self._embedded_bytes = embedded_max_mib * MIB
-        self._spark_store = SparkStore(spark)
-        self._embedded_store = EmbeddedStore(spark, self.log)
+        # Frames that are held or read within `Held.step` are let go at its end.
+        self.held = Held()
+        self._spark_store = SparkStore(spark, self.held)
+        self._embedded_store = EmbeddedStore(spark, self.log, self.held)
         # Properties that the raw tables of a system get beside their contracts', by system.
         self.raw_properties: dict[str, dict[str, str]] = {}
         # Called before each commit; a holder that has lost the lake stops there.

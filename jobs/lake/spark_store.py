@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 
 from jobs.lake import form
 from jobs.lake.commits import DataFile
+from jobs.lake.held import Held
 from jobs.lake.predicates import days_predicate, partitions_predicate, sql_text
 from jobs.lake.regions import Everything, OfDays, Region, Rows, changed_rows, rows_in
 from jobs.storage import escaped
@@ -21,8 +22,9 @@ from schemas.contract import Table, description, is_by_date, struct_type
 class SparkStore:
     """Every method takes the table's path; ``mark`` is the commit's user metadata."""
 
-    def __init__(self, spark: SparkSession) -> None:
+    def __init__(self, spark: SparkSession, held: Held) -> None:
         self.spark = spark
+        self.held = held
         # A command takes its user metadata from the session, which all threads share.
         self._marking = threading.Lock()
 
@@ -55,7 +57,7 @@ class SparkStore:
             frame = frame.coalesce(1)
         # Renamed to the same names the columns are new to Spark, which fails to join a
         # checkpoint with frames that it was made of.
-        return Rows(frame.toDF(*frame.columns).localCheckpoint(eager=True))
+        return Rows(self.held.add(frame.toDF(*frame.columns).localCheckpoint(eager=True)))
 
     def metadata(self, path: str) -> dict[str, Any]:
         """What a log's ``metaData`` says, of a log whose text no longer has it."""
