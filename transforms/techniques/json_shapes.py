@@ -9,9 +9,11 @@ with escapes, and whatever no known shape matches, go to `allowed_json` one by o
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,6 +27,9 @@ from transforms.techniques.allowed_json import (
 )
 from transforms.techniques.quality import BLANKS
 from transforms.techniques.scan import SUSPICIOUS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Senders write a few shapes a type, and nothing bounds them.
 MOST_TYPES, MOST_SHAPES, MOST_TRIED = 40, 16, 8
@@ -86,7 +91,7 @@ class JsonColumn:
 
     def stored(
         self, types: pa.Array, texts: pa.Array
-    ) -> tuple[pa.Array, list[tuple[Sequence[int], KeyActions]]]:
+    ) -> tuple[pa.Array, list[tuple[NDArray[np.int64], KeyActions]]]:
         """What is stored of each text, and rows with what was done; nothing for NULL and blank."""
         found, slow = self._by_shape(types, texts)
         rows = pa.concat_arrays([pa.array([], pa.int64()), *[rows for rows, _, _ in found]])
@@ -95,24 +100,19 @@ class JsonColumn:
             pc.match_substring_regex(results, SUSPICIOUS),
             pc.greater(pc.binary_length(results), LONGEST),
         )
-        again = set(rows.filter(doubtful).to_pylist())
-        done: list[tuple[Sequence[int], KeyActions]] = [
-            (
-                [row for row in rows.to_pylist() if row not in again]
-                if again
-                else rows.to_pylist(),
-                what,
-            )
-            for rows, _, what in found
+        again = rows.filter(doubtful)
+        done: list[tuple[NDArray[np.int64], KeyActions]] = [
+            (of_shape.filter(pc.invert(pc.is_in(of_shape, again))).to_numpy(), what)
+            for of_shape, _, what in found
             if what
         ]
         kept: dict[int, str | None] = {}
-        for row in (*slow, *again):
+        for row in (*slow, *again.to_pylist()):
             text = (texts[row].as_py() or "").strip()
             type_name = types[row].as_py()
             kept[row], what = allowed_json(self.rules, type_name, text) if text else (None, ())
             if what:
-                done.append(([row], what))
+                done.append((np.array([row]), what))
         sure = pc.invert(doubtful)
         every = pa.concat_arrays([rows.filter(sure), pa.array(list(kept), pa.int64())])
         values = pa.concat_arrays(

@@ -8,8 +8,10 @@ value by value. Nothing here raises on a value, whatever it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -30,6 +32,9 @@ from transforms.techniques.json_shapes import JsonColumn
 from transforms.techniques.keyed_hash import digest
 from transforms.techniques.quality import BLANKS, NOT_BLANK
 from transforms.techniques.scan import SUSPICIOUS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Beside a source's columns a batch has these: the told names of the unlisted columns in which
 # the line has a value, and the line that could not be read. ACTIONS is added.
@@ -56,34 +61,42 @@ _PLACEHOLDERS = "|".join(
 )
 _ABSENT = f"^(?:{_PLACEHOLDERS}|-1|0+)$"
 
-_Column = list[str | None]
+
+_Actions = tuple[Action, ...]
 
 
 class _Findings:
-    """What was done, by row; most rows share one of a few tuples."""
+    """What was done, by row: the number of one of the few tuples that most rows share."""
 
     def __init__(self, rows: int) -> None:
-        self.by_row: list[tuple[Action, ...] | None] = [None] * rows
+        self._numbers = np.zeros(rows, np.int64)
+        self._done: list[_Actions] = [()]
+        self._number_of: dict[_Actions, int] = {(): 0}
 
-    def add(self, row: int, done: tuple[Action, ...]) -> None:
-        if done:
-            known = self.by_row[row]
-            self.by_row[row] = done if known is None else (*known, *done)
+    def add(self, rows: NDArray[np.int64], *done: _Actions, which: Sequence[int] = (0,)) -> None:
+        """Add to each of the rows, none of them twice, one of ``done``; ``which``, by row."""
+        pairs = self._numbers[rows] * len(done) + np.asarray(which, np.int64)
+        each, places = np.unique(pairs, return_inverse=True)
+        known = [divmod(int(pair), len(done)) for pair in each]
+        after = [self._number((*self._done[before], *done[added])) for before, added in known]
+        self._numbers[rows] = np.array(after, np.int64)[places]
 
-    def rows_of(self, name: str) -> set[int]:
-        """The rows in which something was done to a column."""
-        return {
-            row for row, done in enumerate(self.by_row) if done and any(d[0] == name for d in done)
-        }
+    def _number(self, done: _Actions) -> int:
+        number = self._number_of.setdefault(done, len(self._done))
+        if number == len(self._done):
+            self._done.append(done)
+        return number
+
+    def rows_of(self, name: str) -> pa.Array:
+        """Whether something was done to a column, by row."""
+        of_name = [
+            number for number, done in enumerate(self._done) if any(d[0] == name for d in done)
+        ]
+        return pa.array(np.isin(self._numbers, of_name), pa.bool_())
 
     def told(self) -> pa.Array:
-        texts: dict[tuple[Action, ...] | None, str | None] = {None: None}
-        column: _Column = []
-        for done in self.by_row:
-            if done not in texts:
-                texts[done] = actions_text(done or ())
-            column.append(texts[done])
-        return pa.array(column, pa.string())
+        texts = [actions_text(done) if done else None for done in self._done]
+        return pa.array(texts, pa.string()).take(pa.array(self._numbers))
 
 
 def actions_text(done: tuple[Action, ...]) -> str:
@@ -177,30 +190,34 @@ class LinePolicy:
                 stored[name] = self._cells_of(name, kind, column, findings)
             elif kind == "json":
                 stored[name] = self._json_of(name, landed, json[name], findings)
-        unlisted: dict[str, tuple[Action, ...]] = {}
-        for row, names in _texts(landed[UNLISTED]):
-            if names not in unlisted:
-                told = names.split(BETWEEN_NAMES)
-                unlisted[names] = tuple((name, *NOT_ALLOWED[0]) for name in told)
-            findings.add(row, unlisted[names])
+        rows, unlisted = _texts(landed[UNLISTED])
+        names = unlisted.dictionary_encode()
+        told = [text.split(BETWEEN_NAMES) for text in names.dictionary.to_pylist()]
+        done = [tuple((name, *NOT_ALLOWED[0]) for name in each) for each in told]
+        findings.add(rows, *done, which=names.indices)
         stored[UNLISTED] = pa.nulls(batch.num_rows, pa.string())
-        lines = dict(_texts(landed[MALFORMED]))
-        for row, line in lines.items():
-            findings.add(row, ((LINE, "withheld", "malformed_line"),))
-            lines[row] = self._hashed(line)
-        stored[MALFORMED] = _patched(landed[MALFORMED], lines)
+        rows, lines = _texts(landed[MALFORMED])
+        findings.add(rows, ((LINE, "withheld", "malformed_line"),))
+        hashed = [self._hashed(line) for line in lines.to_pylist()]
+        stored[MALFORMED] = _patched(landed[MALFORMED], rows, hashed)
         return pa.RecordBatch.from_pydict(
             {**stored, ACTIONS: findings.told()}, schema=policed(batch.schema)
         )
 
     def _cells_of(self, name: str, kind: Kind, column: pa.Array, findings: _Findings) -> pa.Array:
-        stored = self._cells[name]
-        patches: dict[int, str | None] = {}
-        for row, landed in _texts(column, _is_odd(kind, column)):
+        of_cell = self._cells[name]
+        rows, texts = _texts(column, _is_odd(kind, column))
+        stored: list[str | None] = []
+        what: dict[Done, int] = {}
+        which = []
+        for landed in texts.to_pylist():
             text = landed.strip()
-            patches[row], done = stored(text) if text else (None, ())
-            findings.add(row, tuple((name, *each) for each in done))
-        return _patched(column, patches)
+            kept, done = of_cell(text) if text else (None, ())
+            stored.append(kept)
+            which.append(what.setdefault(done, len(what)))
+        named = [tuple((name, *each) for each in done) for done in what]
+        findings.add(rows, *named, which=which)
+        return _patched(column, rows, stored)
 
     def _without_subject(
         self, stored: Mapping[str, pa.Array], landed: Mapping[str, pa.Array], findings: _Findings
@@ -212,10 +229,7 @@ class LinePolicy:
             absent = pc.or_(
                 pc.is_null(column), pc.fill_null(pc.match_substring_regex(column, _ABSENT), False)
             )
-            masked = findings.rows_of(name)
-            if masked:
-                is_masked = pa.array([row in masked for row in range(len(column))], pa.bool_())
-                absent = pc.or_(absent, is_masked)
+            absent = pc.or_(absent, findings.rows_of(name))
             unusable = absent if unusable is None else pc.and_(unusable, absent)
         return unusable if unusable is not None and pc.any(unusable).as_py() else None
 
@@ -224,9 +238,7 @@ class LinePolicy:
     ) -> pa.Array:
         stored, done = column.stored(landed[column.rules.type_column], landed[name])
         for rows, keys in done:
-            actions = _of_keys(name, keys)
-            for row in rows:
-                findings.add(row, actions)
+            findings.add(rows, _of_keys(name, keys))
         return stored
 
 
@@ -254,23 +266,19 @@ def _is_not_blank(column: pa.Array) -> pa.Array:
 
 
 def _note(name: str, done: Done, rows: pa.Array, findings: _Findings) -> None:
-    for row in pc.indices_nonzero(rows).to_pylist():
-        findings.add(row, tuple((name, *each) for each in done))
+    findings.add(pc.indices_nonzero(rows).to_numpy(), tuple((name, *each) for each in done))
 
 
-def _texts(column: pa.Array, where: pa.Array | None = None) -> Iterator[tuple[int, str]]:
-    """The values that are not NULL, with their rows, where ``where`` is true."""
-    rows = pc.is_valid(column) if where is None else pc.fill_null(where, False)
-    places = pc.indices_nonzero(rows)
-    if len(places):
-        yield from zip(places.to_pylist(), column.take(places).to_pylist(), strict=True)
+def _texts(column: pa.Array, where: pa.Array | None = None) -> tuple[NDArray[np.int64], pa.Array]:
+    """Rows with a value, where ``where`` is true, and their values."""
+    places = pc.indices_nonzero(pc.is_valid(column) if where is None else where)
+    return places.to_numpy(), column.take(places)
 
 
-def _patched(column: pa.Array, patches: Mapping[int, str | None]) -> pa.Array:
-    """The column with other values in some of its rows."""
-    if not patches:
+def _patched(column: pa.Array, rows: NDArray[np.int64], values: Sequence[str | None]) -> pa.Array:
+    """The column with other values in some of its rows, which go up."""
+    if not len(rows):
         return column
-    values = column.to_pylist()
-    for row, value in patches.items():
-        values[row] = value
-    return pa.array(values, column.type)
+    others = np.zeros(len(column), bool)
+    others[rows] = True
+    return pc.replace_with_mask(column, pa.array(others), pa.array(values, column.type))
