@@ -27,7 +27,7 @@ test: install ## Run the tests
 	$(PYTEST)
 
 proof: install ## Run the slower proofs: convergence, kill, oracle, fuzz, cluster
-	$(PYTEST) -m proof
+	$(PYTEST) -m proof --no-loadscope-reorder --durations=20
 
 bench: install ## Measure small lakes, builds against DuckDB, early and late days (hours)
 	$(BIN)/python -m tests.bench.small

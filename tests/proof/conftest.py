@@ -32,6 +32,22 @@ time_decay_half_life_days = 1.5
 bots_in_marts = true
 """
 
+# What takes longest, in its order: begun last, it would keep one process alone at work.
+LONGEST = (
+    *(f"_built_from_all[{name}" for name in ("saas", "ecommerce", "medspa", "healthcare")),
+    *("test_kill", "test_oracle_web", "_built_from_all", "test_followed_revenue"),
+    *("test_convergence", "test_cluster", "test_s3"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest proofs first; make proof tells pytest-xdist to keep this order."""
+
+    def place(item: pytest.Item) -> int:
+        return next((n for n, part in enumerate(LONGEST) if part in item.nodeid), len(LONGEST))
+
+    items.sort(key=place)
+
 
 @dataclass(frozen=True)
 class Built:

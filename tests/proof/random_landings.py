@@ -19,6 +19,7 @@ from typing import Any, get_origin
 from zoneinfo import ZoneInfo
 
 from annotated_types import Ge, Gt, Le
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from jobs.settings import Policy, load_policy
@@ -39,7 +40,7 @@ CLOCK_CHANGES = (
 )
 LOTS = 14
 # Of a system with very many tables, each of which takes its time in every run, fewer.
-_LOTS = {"medspa": 7, "saas": 9}
+_LOTS = {"medspa": 8, "saas": 9}
 # Events are what a system has most of; the rest are states of few things.
 _RECORDS_A_LOT = {
     "events": 7,
@@ -153,14 +154,27 @@ def _settings(random: Random, system: str) -> dict[str, Any]:
     }
 
 
-def policy_at_end(policy: Policy, system: str, *, highest: bool) -> Policy:
+def policy_at_end(policy: Policy, system: str, *, highest: bool, engine: bool) -> Policy:
     """The policy with every number and switch of the system's section at an end of its range.
 
-    A range without an end has one far beyond what anybody means; shares that audits demand
-    stay as they are.
+    So are the bounds of instants and of money, and with ``engine`` those of [engine], which
+    then decides by them. A range without an end has one far beyond what anybody means; shares
+    that audits demand stay as they are. The earliest date is at its lowest either way: at its
+    highest nothing would be left.
     """
     section = getattr(policy, system)
-    chosen = section.model_dump()
+    at_end = {system: type(section)(**_at_end(section, highest))}
+    every = _at_end(policy, highest)
+    at_end |= {name: every[name] for name in ("latest_date", "largest_amount")}
+    at_end["earliest_date"] = _at_end(policy, False)["earliest_date"]
+    if engine:
+        automatic = policy.engine.model_copy(update={"store": "auto", "follow": "auto"})
+        at_end["engine"] = type(automatic)(**_at_end(automatic, highest))
+    return policy.model_copy(update=at_end)
+
+
+def _at_end(section: BaseModel, highest: bool) -> dict[str, Any]:
+    chosen = dict(section)
     for name, info in type(section).model_fields.items():
         bounds = {type(bound): bound for bound in info.metadata}
         if name in random_saas.SETTINGS:
@@ -169,10 +183,10 @@ def policy_at_end(policy: Policy, system: str, *, highest: bool) -> Policy:
             chosen[name] = highest
         elif info.annotation is float:
             chosen[name] = 1e9 if highest else 1e-9
-        elif info.annotation is int:
+        elif info.annotation in (int, date):
             lowest = bounds[Ge].ge
             chosen[name] = (bounds[Le].le if Le in bounds else 10**9) if highest else lowest
-    return policy.model_copy(update={system: type(section)(**chosen)})
+    return chosen
 
 
 def _setting(random: Random, name: str, info: FieldInfo, default: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -11,9 +12,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import pyspark
 import pytest
 from deltalake import DeltaTable
 from pyarrow import fs
@@ -22,12 +25,14 @@ from pyspark.sql import SparkSession
 from jobs.demo import sample_web
 from jobs.errors import LeaseHeld
 from jobs.lake.lake import Lake
+from jobs.package import package
 from schemas import web
 from schemas.contract import Layer, qualified_name
 from tests.landing_files import run_web
 
 pytestmark = pytest.mark.proof
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 START, AS_OF = date(2025, 3, 1), date(2025, 3, 3)
 BUCKET = "company"
 KEYS = {"AWS_ACCESS_KEY_ID": "varve", "AWS_SECRET_ACCESS_KEY": "a secret of the test"}
@@ -57,27 +62,45 @@ class Server:
     def put(self, folder: Path, place: str) -> None:
         fs.copy_files(str(folder), f"{BUCKET}/{place}", destination_filesystem=self.files)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """A process of the varve command that reaches the server."""
-        settings = {"fs.s3a.endpoint": self.endpoint, "fs.s3a.path.style.access": "true"}
-        submit = [f"--conf spark.hadoop.{key}={value}" for key, value in settings.items()]
-        environment = {
-            **os.environ,
-            **KEYS,
-            "AWS_REGION": "us-east-1",
-            "PYSPARK_SUBMIT_ARGS": " ".join([*submit, "pyspark-shell"]),
-        }
+    def command(self) -> subprocess.Popen[str]:
+        """A run of web by the varve command."""
+        submit = " ".join([*self._settings, "pyspark-shell"])
+        command = [sys.executable, "-m", "jobs.run", "run", "web"]
+        return self._start(command, PYSPARK_SUBMIT_ARGS=submit)
+
+    def submit(self, folder: Path) -> subprocess.Popen[str]:
+        """A run of web by the two lines of the README; ``folder`` holds varve.zip."""
+        texts = [(files("conf") / f"spark-{n}.conf").read_text() for n in ("defaults", "s3")]
+        settings = folder / "with-s3.conf"
+        settings.write_text("".join(texts))
+        command = [str(Path(pyspark.__file__).parent / "bin/spark-submit"), *self._settings]
+        command += ["--properties-file", str(settings), "--py-files", str(folder / "varve.zip")]
+        return self._start([*command, str(ROOT / "jobs/run.py"), "web"])
+
+    @property
+    def _settings(self) -> list[str]:
+        """Where this server is, as Spark is told."""
+        chosen = {"fs.s3a.endpoint": self.endpoint, "fs.s3a.path.style.access": "true"}
+        pairs = [("--conf", f"spark.hadoop.{key}={value}") for key, value in chosen.items()]
+        return [word for pair in pairs for word in pair]
+
+    def _start(self, command: list[str], **environment: str) -> subprocess.Popen[str]:
+        places = ["--landing", f"s3a://{BUCKET}/landing", "--lake", f"s3a://{BUCKET}/lake"]
+        own = {**KEYS, "AWS_REGION": "us-east-1", "PYSPARK_PYTHON": sys.executable}
         return subprocess.Popen(
-            [sys.executable, "-m", "jobs.run", *arguments],
-            env=environment,
+            [*command, *places, "--as-of", str(AS_OF)],
+            env={**os.environ, **own, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
-    def run(self) -> subprocess.Popen[str]:
-        places = ["--landing", f"s3a://{BUCKET}/landing", "--lake", f"s3a://{BUCKET}/lake"]
-        return self.start("run", "web", *places, "--as-of", str(AS_OF))
+    def leave_dead_lease(self) -> None:
+        """As a run leaves it that was killed elsewhere, long ago."""
+        gone = {"token": "gone", "host": "elsewhere", "pid": 1, "since": "then", "renewed": 0}
+        place = f"{BUCKET}/lake/ops/leases/00000007.json"
+        with self.files.open_output_stream(place) as stream:
+            stream.write(json.dumps(gone).encode())
 
     def table(self, table: type) -> DeltaTable:
         options = {
@@ -149,20 +172,34 @@ def rows(table: DeltaTable) -> list[str]:
     return sorted(map(str, table.to_pyarrow_table().to_pylist()))
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    output, _ = process.communicate(timeout=600)
-    return process.returncode, output
+def one_of_two_held(runs: list[subprocess.Popen[str]]) -> None:
+    """Of two that were started at once one ran, and the other was told so."""
+    ended = [(process.communicate(timeout=600)[0], process.returncode) for process in runs]
+    codes = sorted(code for _, code in ended)
+    assert codes == [0, LeaseHeld.exit_code], ended
+    assert any("is held by process" in told for told, _ in ended), ended
 
 
 def test_a_lake_on_s3_is_that_of_a_local_run_and_two_runs_race_for_its_lease(
     spark: SparkSession, server: Server, landing: Path, tmp_path: Path
 ) -> None:
-    """A reader of its own, without Spark, agrees; a run with nothing new gives no version."""
+    """First for none, then for a dead one; the second time as the README submits them.
+
+    A reader of its own, without Spark, agrees; a run with nothing new gives no version.
+    """
+    last = list(landing.rglob(f"*{AS_OF:%Y%m%d}*"))
+    assert last
+    for file in last:
+        shutil.move(file, tmp_path)
     server.put(landing, "landing")
-    runs = [server.run(), server.run()]
-    first = sorted((ended(run) for run in runs), key=lambda end: end[0])
-    assert [code for code, _ in first] == [0, LeaseHeld.exit_code], first
-    assert "is held by process" in first[1][1]
+    one_of_two_held([server.command(), server.command()])
+
+    for file in last:
+        shutil.move(tmp_path / file.name, file)
+    server.put(landing, "landing")
+    server.leave_dead_lease()
+    package(tmp_path / "varve.zip")
+    one_of_two_held([server.submit(tmp_path), server.submit(tmp_path)])
 
     local = Lake(spark, str(tmp_path / "local"))
     run_web(local, landing, AS_OF)
@@ -172,8 +209,9 @@ def test_a_lake_on_s3_is_that_of_a_local_run_and_two_runs_race_for_its_lease(
         found, expected = rows(server.table(table)), rows(DeltaTable(local.path(table)))
         assert found == expected, qualified_name(table)
 
-    code, told = ended(server.run())
-    assert (code, "nothing new" in told) == (0, True), told
+    again = server.command()
+    told, _ = again.communicate(timeout=600)
+    assert (again.returncode, "nothing new" in told) == (0, True), told
     assert {name: server.table(t).version() for name, t in zip(on_s3, TABLES, strict=True)} == {
         name: table.version() for name, table in on_s3.items()
     }
