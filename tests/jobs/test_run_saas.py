@@ -8,16 +8,23 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from jobs.engine.ops import results_json
 from jobs.engine.runner import Run
 from jobs.landing.ledger import Landing
 from jobs.systems import STEPS
 from schemas import saas
 from schemas.contract import Layer
-from schemas.saas_landing import StgAppFeatureEvents
+from schemas.saas_landing import (
+    QUARANTINES,
+    StgAppFeatureEvents,
+    StgAppUsers,
+    StgHubspotContacts,
+    StgStripeCustomers,
+)
 from schemas.saas_marts import MrrCube, MrrWaterfallMonthly
 from schemas.saas_revenue import MrrMovements, SourceMatch, SubscriptionsDaily
 from tests.landing_files import contents, lake_of, policy_of, run_system, write_csv
-from tests.transforms.saas.billing import Billing
+from tests.transforms.saas.billing import NEW_YEAR, Billing
 
 pytestmark = pytest.mark.proof
 
@@ -144,7 +151,18 @@ def test_four_sources_are_enough_and_a_day_follows(spark: SparkSession, tmp_path
 def test_too_few_matches_keep_the_revenue_marts_from_being_made(
     spark: SparkSession, tmp_path: Path
 ) -> None:
+    """And nothing that the run tells or logs, of this or of broken records, names a person."""
     early, _ = small_company()
+    name, email = "Canariella Vogelsang", "canary.bird@example.com"
+    for broken in ({}, {"updated_at": email}, {"created_at": name}):
+        number = len(early.landed["app_users"])
+        user = {"user_id": f"u{number}", "customer_id": "c1", "role": name, "email": email}
+        early.add("app_users", **{"created_at": NEW_YEAR, **user, **broken})
+        paying = {"stripe_customer_id": f"kone{number}", "name": name, "email": email}
+        early.add("stripe_customers", **{"created_at": NEW_YEAR, **paying, **broken})
+        contact = {"contact_id": f"h{number}", "email": email}
+        early.add("hubspot_contacts", **{"created_at": NEW_YEAR, **contact, **broken})
+        early.add("app_customers", **{"customer_id": f"d{number}", "name": name, **broken})
     write(tmp_path / "landing", early, "early")
     policy = policy_of("embedded")
     lake = lake_of(spark, tmp_path / "lake", policy)
@@ -156,3 +174,13 @@ def test_too_few_matches_keep_the_revenue_marts_from_being_made(
     assert outcomes[MrrCube] == "not_run"
     assert outcomes[SubscriptionsDaily] == outcomes[MrrMovements] == "written"
     assert result.exit_code != 0
+    for staged in (StgAppUsers, StgStripeCustomers, StgHubspotContacts):
+        assert lake.row_count(QUARANTINES[staged])
+    logs = [file.read_text() for file in Path(lake.root).rglob("_delta_log/*.json")]
+    ops = [file.read_bytes() for file in Path(lake.root, "ops").rglob("*.parquet")]
+    told = [results_json(result), *(step.error or "" for step in result.steps), *logs]
+    assert logs
+    assert ops
+    for canary in (name, email):
+        assert not [text for text in told if canary in text]
+        assert not [content for content in ops if canary.encode() in content]
