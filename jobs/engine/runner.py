@@ -368,7 +368,7 @@ class Run:
             run_id=self.result.run_id,
             as_of=str(settings["as_of"]),
         )
-        incoming = plan.size if plan.mode == ANEW else 0
+        incoming = plan.incoming
         if isinstance(step.write, Stage):
             return run_staging(self.lake, step, inputs, progress, incoming)
         region, output = inputs.region, step.output

@@ -22,7 +22,7 @@ from jobs.errors import VersionMismatch
 from jobs.lake import form
 from jobs.lake.arrow import arrow_schema
 from jobs.lake.commits import Commit, DataFile, Difference, Progress
-from jobs.lake.embedded_store import MOST_CELLS, EmbeddedStore
+from jobs.lake.embedded_store import CELL_BYTES, MOST_CELLS, EmbeddedStore
 from jobs.lake.held import Held
 from jobs.lake.log import Extent, Log, is_embeddable
 from jobs.lake.regions import Everything, Region, Rows, Written, row_hash
@@ -107,7 +107,9 @@ class Lake:
         if self._choice != "auto" or not self._is_embeddable:
             return self._choice == "embedded" and self._is_embeddable
         extent = self.extent(table)
-        if incoming is None or extent is None or extent.size + incoming > self._embedded_bytes:
+        if incoming is None or extent is None or incoming > MOST_CELLS * CELL_BYTES:
+            return False
+        if extent.size + incoming > self._embedded_bytes:
             return False
         # Rows by day of what hardly changes take next to nothing in files, and all in memory.
         return extent.rows * len(table.columns) <= MOST_CELLS

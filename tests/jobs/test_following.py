@@ -209,6 +209,25 @@ def test_many_rows_in_few_bytes_are_followed(
     assert chosen == [{"anew"}, {"anew"}, {"follow"}]
 
 
+@pytest.mark.parametrize(("bytes_of_a_value", "engine"), [(16, "delta-rs"), (2**30, "Spark")])
+def test_rows_of_which_many_may_come_are_not_brought_into_this_process(
+    spark: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    bytes_of_a_value: int,
+    engine: str,
+) -> None:
+    """However few bytes they take in the inputs' files."""
+    policy = load_policy()
+    here = Book(lake_of(spark, tmp_path, policy), policy)
+    here.write(("v1", "u1", date(2025, 3, 1)))
+    monkeypatch.setattr(planning, "CELL_BYTES", bytes_of_a_value)
+    here.run()
+    for step in STEPS[:2]:
+        log = Path(here.lake.path(step.output), "_delta_log")
+        assert engine in (log / f"{1:020}.json").read_text()
+
+
 @pytest.mark.parametrize("lost", [STEP_TRIES - 1, STEP_TRIES])
 def test_a_step_whose_held_rows_are_lost_is_tried_again(
     spark: SparkSession, tmp_path: Path, lost: int
