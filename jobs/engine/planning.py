@@ -21,7 +21,7 @@ from types import ModuleType
 
 from jobs.engine.step import GIVEN_BY_THE_RUN, Changes, Given, Part, Stage, Step
 from jobs.lake.commits import Difference, Progress
-from jobs.lake.embedded_store import CELL_BYTES, MOST_CELLS
+from jobs.lake.embedded_store import MOST_CELLS
 from jobs.lake.lake import MIB, Lake
 from schemas.contract import Table, qualified_name
 
@@ -63,13 +63,10 @@ class Plan:
 
     @property
     def incoming(self) -> int | None:
-        """Bytes that may come into the output by this plan; None where they are not known.
-
-        Of rows that take next to nothing in files, what they take elsewhere.
-        """
+        """Bytes that may come into the output; None where more may than this process holds."""
         if self.mode != ANEW:
             return 0
-        return None if self.size is None else max(self.size, self.cells * CELL_BYTES)
+        return self.size if self.cells <= MOST_CELLS else None
 
 
 class Planner:

@@ -368,20 +368,19 @@ class Run:
             run_id=self.result.run_id,
             as_of=str(settings["as_of"]),
         )
-        incoming = plan.incoming
         if isinstance(step.write, Stage):
-            return run_staging(self.lake, step, inputs, progress, incoming)
+            return run_staging(self.lake, step, inputs, progress)
         region, output = inputs.region, step.output
         if isinstance(region, OfDays) and not region.days:
             self.lake.mark(output, progress)
             return Written()
         result = step.transform(*inputs.frames, **bind(step.transform, inputs.given))
         result = inputs.within(result)
-        if plan.mode == ANEW and self.lake.is_large(incoming):
+        if inputs.is_large:
             audit(step, Rows(result), inputs, findings)
-            return self.lake.replace(output, Rows(result), progress, incoming)
-        rows = self.lake.hold(result, near=output, conform=True, incoming=incoming)
+            return self.lake.replace(output, Rows(result), progress, plan.incoming)
+        rows = self.lake.hold(result, near=output, conform=True, incoming=plan.incoming)
         audit(step, rows, inputs, findings)
-        if plan.mode == ANEW and self.lake.version(output) is None:
-            return self.lake.replace(output, rows, progress, incoming)
+        if inputs.is_anew and self.lake.version(output) is None:
+            return self.lake.replace(output, rows, progress, plan.incoming)
         return self.lake.update(output, rows, region, progress)

@@ -30,9 +30,7 @@ from schemas.contract import Table, struct_type
 _NOT_LANDED = ("loaded_at", "load_id", "landed_line", "policy_actions")
 
 
-def run_staging(
-    lake: Lake, step: Step, inputs: Inputs, progress: Progress, incoming: int | None
-) -> Written:
+def run_staging(lake: Lake, step: Step, inputs: Inputs, progress: Progress) -> Written:
     """Judge the new raw rows, and those that come due, and write both sides."""
     how, settings = step.write, inputs.settings
     assert isinstance(how, Stage)
@@ -47,10 +45,10 @@ def run_staging(
     columns = dict.fromkeys([*step.output.columns, *how.quarantine.columns, "broken"])
     judged = _judged(step, how, raw, raw_table, settings).select(*columns)
     rows = Rows(judged)
-    if not lake.is_large(incoming):
-        rows = lake.hold(judged, near=step.output, incoming=incoming)
+    if not inputs.is_large:
+        rows = lake.hold(judged, near=step.output, incoming=inputs.plan.incoming)
     quarantined = _quarantine(lake, how, rows, inputs.is_anew, progress)
-    written = _keep(lake, step, how, rows, inputs.is_anew, progress, incoming)
+    written = _keep(lake, step, how, rows, inputs, progress)
     recovered = _take_out(lake, how, rows.frame, due, progress) if due is not None else 0
     return replace(written, rows_quarantined=quarantined, rows_recovered=recovered)
 
@@ -118,16 +116,16 @@ def _keep(
     step: Step,
     how: Stage,
     judged: Rows,
-    is_anew: bool,
+    inputs: Inputs,
     progress: Progress,
-    incoming: int | None,
 ) -> Written:
     """Bring the good rows to staging: one per grain among those of the days they fall on."""
     table, good = step.output, _good(step, judged.frame)
     region: Region = Everything()
-    if is_anew:
+    incoming = inputs.plan.incoming
+    if inputs.is_anew:
         kept = how.keep(good).select(*table.columns)
-        if lake.is_large(incoming):
+        if inputs.is_large:
             written = lake.replace(table, Rows(kept), progress, incoming)
             return replace(written, rows_repeated=None)
     elif not table.partitioned_by:
@@ -142,7 +140,7 @@ def _keep(
         kept = how.keep(lake.read(table).where(days_predicate(day, days)).unionByName(good))
     rows = lake.hold(kept, near=table, conform=True, incoming=incoming)
     repeated = _repeated(table, judged, rows)
-    if is_anew and lake.version(table) is None:
+    if inputs.is_anew and lake.version(table) is None:
         written = lake.replace(table, rows, progress, incoming)
     else:
         written = lake.update(table, rows, region, progress)

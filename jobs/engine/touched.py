@@ -33,6 +33,8 @@ class Inputs:
         self.step = plan.step
         self.settings = settings
         self.is_anew = plan.mode == ANEW
+        # What is made of it is not held, but computed for each of its uses.
+        self.is_large = self.is_anew and lake.is_large(plan.size, plan.cells)
         self._changes: dict[type[Table], DataFrame] = {}
 
     @cached_property

@@ -35,8 +35,6 @@ _WRITER = WriterProperties(compression="ZSTD")
 # A value takes some fifty bytes of the driver's heap, whatever its file takes: more rows times
 # columns than the first are no table's to be held, and more than the second not all tables'.
 MOST_CELLS = 4_000_000
-# What a value takes as text, more or less: by so much a size says how many values may come.
-CELL_BYTES = 16
 _MOST_KEPT_CELLS = 16_000_000
 # Each rule that looks at a plan walks over the rows of its local relations, however many.
 _MOST_LOCAL_ROWS = 2_000

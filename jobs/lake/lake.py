@@ -22,7 +22,7 @@ from jobs.errors import VersionMismatch
 from jobs.lake import form
 from jobs.lake.arrow import arrow_schema
 from jobs.lake.commits import Commit, DataFile, Difference, Progress
-from jobs.lake.embedded_store import CELL_BYTES, MOST_CELLS, EmbeddedStore
+from jobs.lake.embedded_store import MOST_CELLS, EmbeddedStore
 from jobs.lake.held import Held
 from jobs.lake.log import Extent, Log, is_embeddable
 from jobs.lake.regions import Everything, Region, Rows, Written, row_hash
@@ -35,6 +35,8 @@ MIB = 1024 * 1024
 # A step's result is held while it is audited and written, unless it is made of more than this:
 # then it is computed twice, for to hold it would be to write it twice.
 HELD_MIB = 256
+# So many bytes are about as many values, rows times columns, where rows differ as usual.
+HELD_CELLS = 64_000_000
 
 
 class Lake:
@@ -107,9 +109,7 @@ class Lake:
         if self._choice != "auto" or not self._is_embeddable:
             return self._choice == "embedded" and self._is_embeddable
         extent = self.extent(table)
-        if incoming is None or extent is None or incoming > MOST_CELLS * CELL_BYTES:
-            return False
-        if extent.size + incoming > self._embedded_bytes:
+        if incoming is None or extent is None or extent.size + incoming > self._embedded_bytes:
             return False
         # Rows by day of what hardly changes take next to nothing in files, and all in memory.
         return extent.rows * len(table.columns) <= MOST_CELLS
@@ -181,9 +181,10 @@ class Lake:
         """
         return self._store(near, incoming).hold(near if conform else None, frame)
 
-    def is_large(self, size: int | None) -> bool:
-        """Whether rows made of so many bytes (None: not known) are better not held."""
-        return self._choice != "embedded" and (size is None or size > HELD_MIB * MIB)
+    def is_large(self, size: int | None, cells: int) -> bool:
+        """Whether what is made of so much is better not held; ``size`` is None if not known."""
+        is_within = size is not None and size <= HELD_MIB * MIB and cells <= HELD_CELLS
+        return self._choice != "embedded" and not is_within
 
     def collect(self, table: type[Table]) -> list[dict[str, Any]]:
         """The rows of a small table, by name of column; none where there is no table."""

@@ -209,19 +209,19 @@ def test_many_rows_in_few_bytes_are_followed(
     assert chosen == [{"anew"}, {"anew"}, {"follow"}]
 
 
-@pytest.mark.parametrize(("bytes_of_a_value", "engine"), [(16, "delta-rs"), (2**30, "Spark")])
+@pytest.mark.parametrize(("most", "engine"), [(1_000, "delta-rs"), (2, "Spark")])
 def test_rows_of_which_many_may_come_are_not_brought_into_this_process(
     spark: SparkSession,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    bytes_of_a_value: int,
+    most: int,
     engine: str,
 ) -> None:
     """However few bytes they take in the inputs' files."""
     policy = load_policy()
     here = Book(lake_of(spark, tmp_path, policy), policy)
     here.write(("v1", "u1", date(2025, 3, 1)))
-    monkeypatch.setattr(planning, "CELL_BYTES", bytes_of_a_value)
+    monkeypatch.setattr(planning, "MOST_CELLS", most)
     here.run()
     for step in STEPS[:2]:
         log = Path(here.lake.path(step.output), "_delta_log")
