@@ -100,14 +100,30 @@ def row_hash(columns: Sequence[str]) -> Any:
 
 def changed_rows(table: type[Table], stored: DataFrame, result: DataFrame) -> DataFrame:
     """The rows by which a result differs: the table's columns, ``change`` upsert or delete."""
-    values = [name for name in table.columns if name not in table.grain]
-    on = [*table.grain, "row_hash"]
-    old = stored.select(*table.columns, row_hash(values).alias("row_hash"))
-    new = result.select(*table.columns, row_hash(values).alias("row_hash"))
-    upserts = new.join(old.select(*on), on=on, how="left_anti")
+    old, new = _hashed(table, stored), _hashed(table, result)
+    upserts = _only(table, new, old)
     deletes = old.join(new.select(*table.grain), on=list(table.grain), how="left_anti")
     return (
         upserts.withColumn("change", F.lit("upsert"))
         .unionByName(deletes.withColumn("change", F.lit("delete")))
         .drop("row_hash")
     )
+
+
+def differing_rows(table: type[Table], stored: DataFrame, result: DataFrame) -> DataFrame:
+    """The rows that one of the two has and the other has not, as it has them.
+
+    Of a row that moved to another partition that is the old one, too.
+    """
+    old, new = _hashed(table, stored), _hashed(table, result)
+    return _only(table, new, old).unionByName(_only(table, old, new)).drop("row_hash")
+
+
+def _hashed(table: type[Table], rows: DataFrame) -> DataFrame:
+    values = [name for name in table.columns if name not in table.grain]
+    return rows.select(*table.columns, row_hash(values).alias("row_hash"))
+
+
+def _only(table: type[Table], rows: DataFrame, others: DataFrame) -> DataFrame:
+    on = [*table.grain, "row_hash"]
+    return rows.join(others.select(*on), on=on, how="left_anti")

@@ -14,7 +14,15 @@ from jobs.lake import form
 from jobs.lake.commits import DataFile
 from jobs.lake.held import Held
 from jobs.lake.predicates import days_predicate, partitions_predicate, sql_text
-from jobs.lake.regions import Everything, OfDays, Region, Rows, changed_rows, rows_in
+from jobs.lake.regions import (
+    Everything,
+    OfDays,
+    Region,
+    Rows,
+    changed_rows,
+    differing_rows,
+    rows_in,
+)
 from jobs.storage import escaped
 from schemas.contract import Table, description, is_by_date, struct_type
 
@@ -166,7 +174,7 @@ class SparkStore:
                 kept = stored.where(f"NOT ({where})").unionByName(rows.frame.select(*table.columns))
                 self.overwrite(table, path, kept.coalesce(1), mark)
         elif isinstance(region, Everything):
-            changes = self.hold(None, changed_rows(table, stored, rows.frame)).frame
+            changes = self.hold(None, differing_rows(table, stored, rows.frame)).frame
             if not changes.isEmpty():
                 differing = self._partitions_of(table, changes)
                 chosen = rows.frame if differing is None else rows.frame.where(differing)

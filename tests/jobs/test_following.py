@@ -22,7 +22,17 @@ from jobs.engine import planning
 from jobs.engine.runner import STEP_TRIES, Run
 from jobs.lake.lake import Lake
 from jobs.settings import load_policy
-from tests.jobs.visits import AS_OF, STEPS, Book, VisitDays, Visitors, Visits, book, visit_days
+from tests.jobs.visits import (
+    AS_OF,
+    STEPS,
+    Book,
+    VisitDays,
+    Visitors,
+    Visits,
+    book,
+    two_visits,
+    visit_days,
+)
 from tests.landing_files import ENGINES, lake_of, policy_of
 
 DAY = 86_400
@@ -207,6 +217,20 @@ def test_many_rows_in_few_bytes_are_followed(
         chosen.append(modes(here.run()))
         assert here.found() == here.expected()
     assert chosen == [{"anew"}, {"anew"}, {"follow"}]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_row_that_moves_to_another_day_leaves_the_one_it_was_on(
+    spark: SparkSession, tmp_path: Path, engine: str
+) -> None:
+    """Whether or not another row is left there, and whatever else changes."""
+    here = two_visits(spark, tmp_path, engine)
+    here.write(("v3", "b", date(2025, 3, 2)))
+    here.write(("v1", "a", date(2025, 3, 9)), ("v2", "a", date(2025, 3, 3)))
+    found = sorted(map(tuple, here.lake.read(Visits).collect()))
+    assert found == sorted(here.visits.values())
+    here.run()
+    assert here.found() == here.expected()
 
 
 @pytest.mark.parametrize(("most", "engine"), [(1_000, "delta-rs"), (2, "Spark")])
