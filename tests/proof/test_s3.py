@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
@@ -75,6 +76,9 @@ class Server:
         settings.write_text("".join(texts))
         command = [str(Path(pyspark.__file__).parent / "bin/spark-submit"), *self._settings]
         command += ["--properties-file", str(settings), "--py-files", str(folder / "varve.zip")]
+        # For a cluster's data there would be more of each, and no use for so few rows.
+        for setting in ("sql.shuffle.partitions=2", "databricks.delta.snapshotPartitions=1"):
+            command += ["--conf", f"spark.{setting}"]
         return self._start([*command, str(ROOT / "jobs/run.py"), "web"])
 
     @property
@@ -174,7 +178,10 @@ def rows(table: DeltaTable) -> list[str]:
 
 def one_of_two_held(runs: list[subprocess.Popen[str]]) -> None:
     """Of two that were started at once one ran, and the other was told so."""
-    ended = [(process.communicate(timeout=600)[0], process.returncode) for process in runs]
+    # Of one that is not read a pipe is soon full, and it would hold what the other waits for.
+    with ThreadPoolExecutor() as pool:
+        texts = list(pool.map(lambda process: process.communicate(timeout=600)[0], runs))
+    ended = [(text, process.returncode) for text, process in zip(texts, runs, strict=True)]
     codes = sorted(code for _, code in ended)
     assert codes == [0, LeaseHeld.exit_code], ended
     assert any("is held by process" in told for told, _ in ended), ended
