@@ -13,11 +13,13 @@ from typing import Any
 
 from pyspark.sql import types as T
 
+from jobs.errors import VersionMismatch
 from schemas.contract import (
     Layer,
     Table,
     description,
     has_large_partitions,
+    qualified_name,
     struct_type,
 )
 
@@ -125,6 +127,27 @@ def difference_of(table: type[Table], stored: Form) -> str | None:
     if stored.partitions != wanted.partitions:
         return f"it is partitioned by {', '.join(stored.partitions) or 'nothing'}"
     return None
+
+
+def mismatch(table: type[Table], root: str, told: str) -> VersionMismatch:
+    """The error of a table in the lake ``root`` that `difference_of` tells something of."""
+    name = qualified_name(table)
+    is_made = table.layer not in (Layer.RAW, Layer.QUARANTINE, Layer.OPS)
+    rebuild = f"--rebuild {name}, or every table with " if is_made else ""
+    return VersionMismatch(
+        f"{name} in {root} is not as its contract says: {told}. Rebuild it with "
+        f"{rebuild}--full-refresh, or run the Varve that wrote it."
+    )
+
+
+def check_lake_version(table: type[Table], root: str, stored: Form) -> None:
+    """Raises VersionMismatch where a newer Varve wrote the table."""
+    if stored.lake_version > LAKE_VERSION:
+        raise VersionMismatch(
+            f"{qualified_name(table)} in {root} was written by a newer Varve (lake version "
+            f"{stored.lake_version}; this one knows {LAKE_VERSION}). Upgrade Varve; nothing was "
+            "changed."
+        )
 
 
 def promises(form: Form) -> tuple[object, ...]:

@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.errors import VersionMismatch
 from jobs.lake import form
 from jobs.lake.arrow import arrow_schema
 from jobs.lake.commits import Commit, DataFile, Difference, Progress
@@ -28,7 +27,7 @@ from jobs.lake.log import Extent, Log, is_embeddable
 from jobs.lake.regions import Everything, Region, Rows, Written, row_hash
 from jobs.lake.spark_store import SparkStore
 from jobs.storage import Storage
-from schemas.contract import Layer, Table, qualified_name, table_name
+from schemas.contract import Layer, Table, table_name
 
 Store = SparkStore | EmbeddedStore
 MIB = 1024 * 1024
@@ -208,13 +207,7 @@ class Lake:
 
     def newest_files(self, table: type[Table]) -> Sequence[DataFile]:
         """The files of the newest commit that added any; none where the log no longer tells."""
-        version = self.version(table)
-        while version is not None and version >= 0:
-            commit = self.commit(table, version)
-            if commit is None or commit.added:
-                return commit.added if commit else ()
-            version -= 1
-        return ()
+        return self.log.newest_added(self.path(table))
 
     def value_counts(
         self, table: type[Table], column: str, files: Sequence[DataFile]
@@ -318,13 +311,7 @@ class Lake:
             return None
         told = form.difference_of(table, stored)
         if told and not is_rebuilt:
-            name = qualified_name(table)
-            is_made = table.layer not in (Layer.RAW, Layer.QUARANTINE, Layer.OPS)
-            rebuild = f"--rebuild {name}, or every table with " if is_made else ""
-            raise VersionMismatch(
-                f"{name} in {self.root} is not as its contract says: {told}. Rebuild it with "
-                f"{rebuild}--full-refresh, or run the Varve that wrote it."
-            )
+            raise form.mismatch(table, self.root, told)
         if told:
             return None
         wanted = form.wanted_form(table)
@@ -364,12 +351,7 @@ class Lake:
             return None
         path = self.path(table)
         stored = form.stored_form(self.log.metadata(path) or self._spark_store.metadata(path))
-        if stored.lake_version > form.LAKE_VERSION:
-            raise VersionMismatch(
-                f"{qualified_name(table)} in {self.root} was written by a newer Varve (lake "
-                f"version {stored.lake_version}; this one knows {form.LAKE_VERSION}). Upgrade "
-                "Varve; nothing was changed."
-            )
+        form.check_lake_version(table, self.root, stored)
         return stored
 
     def _take_form(self, table: type[Table], incoming: int | None = 0) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from deltalake import DeltaTable
 
-from jobs.lake.commits import Commit, Difference, Progress, commit_of, difference
+from jobs.lake.commits import Commit, DataFile, Difference, Progress, commit_of, difference
 from jobs.storage import FILE_ERRORS, Storage, local_path
 
 _COMMIT = re.compile(r"^(\d{20})\.json$")
@@ -79,6 +79,16 @@ class Log:
                 return commit.progress
             version -= 1
         return None
+
+    def newest_added(self, path: str) -> tuple[DataFile, ...]:
+        """The files of the newest commit that added any; none where the log no longer tells."""
+        version = self.version(path)
+        while version is not None and version >= 0:
+            commit = self.commit(path, version)
+            if commit is None or commit.added:
+                return commit.added if commit else ()
+            version -= 1
+        return ()
 
     def since(self, path: str, since: int, until: int) -> Difference | None:
         """What the commits after ``since`` up to ``until`` changed; None where one is lost."""
