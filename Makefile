@@ -26,7 +26,7 @@ demo: install ## Make sample files, run the daily job over them, tell what was b
 test: install ## Run the tests
 	$(PYTEST)
 
-proof: install ## Run the slower proofs: convergence, kill, oracle, fuzz, cluster
+proof: install ## Run the slower proofs: convergence, kill, age, races, oracle, fuzz, cluster, S3
 	$(PYTEST) -m proof --no-loadscope-reorder --durations=20
 
 bench: install ## Measure small lakes, builds against DuckDB, early and late days (hours)

@@ -92,6 +92,7 @@ def age(lake: Lake, seconds: int) -> None:
         os.utime(file, (then, then))
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("engine", ["spark", "embedded"])
 @pytest.mark.parametrize("days", [10, 60])
 def test_a_lake_that_nothing_touched_for_long_is_followed(
@@ -165,6 +166,7 @@ def test_what_the_log_cannot_tell_any_more_is_made_anew_and_told(
     assert fresh.found() == fresh.expected()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("days", [10, 60])
 def test_an_aged_lake_whose_log_was_cleaned_is_made_anew(
     spark: SparkSession, tmp_path: Path, days: int

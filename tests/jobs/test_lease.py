@@ -48,6 +48,7 @@ def leave_dead_lease(root: Path) -> None:
     (folder / "00000007.json").write_text(json.dumps(gone))
 
 
+@pytest.mark.proof
 def test_of_two_that_find_a_dead_lease_one_holds_it(tmp_path: Path) -> None:
     """Case 61, a hundred times."""
     context = multiprocessing.get_context("spawn")

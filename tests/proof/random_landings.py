@@ -38,9 +38,9 @@ CLOCK_CHANGES = (
     ("Africa/Cairo", date(2025, 4, 25)),
     ("America/Santiago", date(2025, 9, 7)),
 )
-LOTS = 14
+LOTS = 12
 # Of a system with very many tables, each of which takes its time in every run, fewer.
-_LOTS = {"medspa": 8, "saas": 9}
+_LOTS = {"medspa": 8, "saas": 8}
 # Events are what a system has most of; the rest are states of few things.
 _RECORDS_A_LOT = {
     "events": 7,
