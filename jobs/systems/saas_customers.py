@@ -14,6 +14,7 @@ from jobs.engine.step import (
     Whole,
     days_of_keys,
 )
+from schemas.saas_columns import TRAILING_DAYS
 from schemas.saas_customers import (
     ChurnRiskBacktest,
     CustomersAtomic,
@@ -89,10 +90,10 @@ STEPS = (
         reads=(
             Whole(IntCustomerSpans),
             Whole(CustomersHistory),
-            days_of_keys(IntUserFeatureDaily, "customer_id", back=55),
+            days_of_keys(IntUserFeatureDaily, "customer_id", back=2 * TRAILING_DAYS - 1),
             days_of_keys(UsersDaily, "customer_id"),
             days_of_keys(LocationsDaily, "customer_id"),
-            days_of_keys(DeviceHourly, "customer_id", back=27),
+            days_of_keys(DeviceHourly, "customer_id", back=TRAILING_DAYS - 1),
             days_of_keys(SubscriptionsDaily, "customer_id"),
             Whole(IntFeatureVersions),
             Whole(IntCustomerFirstUse),

@@ -8,6 +8,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from schemas.saas_columns import TRAILING_DAYS
 from schemas.saas_customers import CustomersDaily, IntCustomerFirstUse
 from transforms.saas.customer_map import customer_of_stripe
 from transforms.saas.subscription_states import happened, known
@@ -19,7 +20,7 @@ from transforms.techniques.versions import latest
 from transforms.techniques.zoned_days import day_of
 
 KEY, DAY = "customer_id", "snapshot_date"
-TRAILING, INVOICED, TREND = 28, 90, 84
+INVOICED, TREND = 90, 84
 
 
 def int_customer_first_use(changes: DataFrame, stored: DataFrame, history: DataFrame) -> DataFrame:
@@ -124,12 +125,12 @@ def _with_use(rows: DataFrame, uses: DataFrame, features: DataFrame, zone: str) 
         keys=(KEY,),
         day=DAY,
         sums={
-            "user_days_28": ("user_days", TRAILING),
-            "user_days_56": ("user_days", 2 * TRAILING),
+            "user_days_28": ("user_days", TRAILING_DAYS),
+            "user_days_56": ("user_days", 2 * TRAILING_DAYS),
         },
     )
     counted = daily.with_trailing_count(
-        summed, facts, keys=(KEY,), day=DAY, who=("user_id",), days=TRAILING, name="mau"
+        summed, facts, keys=(KEY,), day=DAY, who=("user_id",), days=TRAILING_DAYS, name="mau"
     )
     counted = daily.with_trailing_count(
         counted,
@@ -137,7 +138,7 @@ def _with_use(rows: DataFrame, uses: DataFrame, features: DataFrame, zone: str) 
         keys=(KEY,),
         day=DAY,
         who=("feature_id",),
-        days=TRAILING,
+        days=TRAILING_DAYS,
         name="features_used_28",
     )
     released = features.where("rollout = 'released'").selectExpr(
@@ -166,7 +167,7 @@ def _with_use(rows: DataFrame, uses: DataFrame, features: DataFrame, zone: str) 
             KEY,
             "feature_id",
             f"{DAY} AS used_from",
-            f"least(date_add({DAY}, {TRAILING}), lead({DAY}) OVER {in_order}) AS used_to",
+            f"least(date_add({DAY}, {TRAILING_DAYS}), lead({DAY}) OVER {in_order}) AS used_to",
         )
     )
     adopted = (
@@ -185,7 +186,7 @@ def _with_use(rows: DataFrame, uses: DataFrame, features: DataFrame, zone: str) 
         .fillna(0, ["plan_features", "adopted"])
         .withColumns(
             {
-                "engagement_share": ratio(F.col("user_days_28"), TRAILING * F.col("mau")),
+                "engagement_share": ratio(F.col("user_days_28"), TRAILING_DAYS * F.col("mau")),
                 "adoption_share": ratio(F.col("adopted"), F.col("plan_features")),
             }
         )
@@ -210,8 +211,8 @@ def _with_places(
         keys=(KEY,),
         day=DAY,
         sums={
-            "known_seconds_28": ("known_seconds", TRAILING),
-            "outage_seconds_28": ("outage_seconds", TRAILING),
+            "known_seconds_28": ("known_seconds", TRAILING_DAYS),
+            "outage_seconds_28": ("outage_seconds", TRAILING_DAYS),
         },
     )
     totals = {n: F.col(n).cast("double") for n in ("known_seconds_28", "outage_seconds_28")}
@@ -260,7 +261,7 @@ def _with_tickets(rows: DataFrame, tickets: DataFrame) -> DataFrame:
         day=DAY,
         sums={
             "tickets_opened": ("opened", 1),
-            "tickets_28": ("opened", TRAILING),
+            "tickets_28": ("opened", TRAILING_DAYS),
             "tickets_84": ("opened", TREND),
             "open_tickets": ("still_open", None),
         },
@@ -269,7 +270,7 @@ def _with_tickets(rows: DataFrame, tickets: DataFrame) -> DataFrame:
         {
             "ticket_velocity": ratio(100 * F.col("tickets_28"), F.col("mau")),
             "ticket_trend": ratio(
-                F.lit(TREND // TRAILING) * F.col("tickets_28"), F.col("tickets_84")
+                F.lit(TREND // TRAILING_DAYS) * F.col("tickets_28"), F.col("tickets_84")
             ),
         }
     )
@@ -314,8 +315,8 @@ def _with_scores(rows: DataFrame) -> DataFrame:
     return with_columns(
         rows,
         {
-            "score_usage_trend": f"CASE WHEN first_used_date <= date_sub({DAY}, {TRAILING}) THEN "
-            f"CASE WHEN {before} > 0 THEN least(100D, 100D * user_days_28 / {before}) "
+            "score_usage_trend": f"CASE WHEN first_used_date <= date_sub({DAY}, {TRAILING_DAYS}) "
+            f"THEN CASE WHEN {before} > 0 THEN least(100D, 100D * user_days_28 / {before}) "
             "WHEN user_days_28 > 0 THEN 100D ELSE 0D END END",
             "score_adoption": f"CASE WHEN {has_used} AND plan_features > 0 "
             "THEN 100D * adoption_share END",

@@ -9,6 +9,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from schemas.saas_columns import TRAILING_DAYS
 from schemas.saas_customers import (
     COMPONENTS,
     ChurnRiskBacktest,
@@ -246,7 +247,7 @@ def customer_success_accounts(
 ) -> DataFrame:
     """See `CustomerSuccessAccounts`."""
     before = customers_daily.where(
-        f"{DAY} = DATE'{as_of.isoformat()}' - INTERVAL 28 DAY"
+        f"{DAY} = DATE'{as_of.isoformat()}' - INTERVAL {TRAILING_DAYS} DAY"
     ).selectExpr(
         KEY,
         "health_score AS score_before",

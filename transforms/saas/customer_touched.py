@@ -8,7 +8,8 @@ from functools import partial, reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from transforms.saas.customer_days import DAY, INVOICED, KEY, TRAILING
+from schemas.saas_columns import TRAILING_DAYS
+from transforms.saas.customer_days import DAY, INVOICED, KEY
 from transforms.saas.customer_map import customer_of_stripe
 from transforms.saas.subscription_states import come_due
 from transforms.techniques import daily, spans
@@ -117,7 +118,7 @@ def _of_first_use(changes: DataFrame) -> DataFrame:
         KEY,
         "least(came, went) AS first_on",
         "CASE WHEN came IS NOT NULL AND went IS NOT NULL "
-        f"THEN date_add(greatest(came, went), {TRAILING + 1}) END AS until_on",
+        f"THEN date_add(greatest(came, went), {TRAILING_DAYS + 1}) END AS until_on",
     )
 
 
