@@ -289,7 +289,8 @@ def _json_lines(spark: SparkSession, paths: list[str]) -> DataFrame:
 def _read_json(spark: SparkSession, columns: tuple[str, ...], paths: list[str]) -> _Parsed:
     frame = _json_lines(spark, paths).withColumns(
         {
-            _TEXT: F.when(F.col(_FIELDS).isNull(), F.col("value")),
+            # The reader of text takes a line's bytes as they are; a column of text has UTF-8.
+            _TEXT: F.when(F.col(_FIELDS).isNull(), F.make_valid_utf8("value")),
             _LINE: F.lit(None).cast("bigint"),
         }
     )
@@ -320,6 +321,8 @@ def _as_text(value: Column, kind: T.DataType) -> Column:
     if isinstance(kind, T.StructType | T.ArrayType | T.MapType):
         return F.to_json(value)
     text = value.cast("string")
+    if isinstance(kind, T.BinaryType | T.StringType):
+        return F.make_valid_utf8(text)
     if not isinstance(kind, T.FractionalType) or isinstance(kind, T.DecimalType):
         return text
     # Many writers make a column of whole numbers a double where one is NULL; an id or an

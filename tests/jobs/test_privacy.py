@@ -53,7 +53,14 @@ def write_landing(folder: Path) -> None:
     with (leads / "1.csv").open("a") as file:
         file.write("L9,canary-malformed\n")
     write_csv(leads / "2.csv", [{"a": "canary-odd"}], ["a"])
-    table = {"id": ["L4", "L5"], "first_name": ["", "Zoë"], "firstName": ["Ann", "canary-camel"]}
+    # Bytes that are no UTF-8, in a column that says nothing of them.
+    phones = pa.array([b"canary \xff", None], pa.binary())
+    table = {
+        "phone": phones,
+        "id": ["L4", "L5"],
+        "first_name": ["", "Zoë"],
+        "firstName": ["Ann", "canary-camel"],
+    }
     pq.write_table(pa.table({**table, "canary-odd": ["canary-odd", None]}), leads / "3.parquet")
     lines: list[Any] = [
         {"id": "A1", "leadId": "L1", "type": "call", "createdAt": 1740823200123}
@@ -71,7 +78,10 @@ def write_landing(folder: Path) -> None:
     ]
     activities.mkdir(parents=True)
     texts = [json.dumps(line) for line in lines]
-    (activities / "1.jsonl").write_text("\n".join([*texts, '{"id": "canary-malformed', ""]))
+    texts += ['{"id": "canary-malformed', ""]
+    # As a sender of Latin-1 writes it.
+    odd = '{"id": "canary-malformed é\n'.encode("latin-1")
+    (activities / "1.jsonl").write_bytes("\n".join(texts).encode() + odd)
 
 
 STORED = {
@@ -82,7 +92,7 @@ STORED = {
         {},
         {"malformed_text": "hmac:" + digest(KEY, "line:L9,canary-malformed")},
         {},
-        {"id": "L4", "first_name": "Ann"},
+        {"id": "L4", "first_name": "Ann", "phone": "[withheld]"},
         {"id": "L5", "first_name": "Zoë"},
     ],
     "Activities": [
@@ -92,6 +102,7 @@ STORED = {
         | {"payload_json": '{"subject":"pay [card]"}'},
         {"id": "A3", "lead_id": "[email]", "type": "fax [card]"} | {"payload_json": "[withheld]"},
         {"malformed_text": "hmac:" + digest(KEY, 'line:{"id": "canary-malformed')},
+        {"malformed_text": "hmac:" + digest(KEY, 'line:{"id": "canary-malformed \ufffd')},
     ],
 }
 AUDITED = {
@@ -103,7 +114,8 @@ AUDITED = {
     ("leads", "first_name", "dropped", "not_a_first_name", 1),
     ("leads", "last_name", "dropped", "not_allowed", 1),
     ("leads", "notes", "dropped", "not_allowed", 1),
-    ("activities", "(line)", "withheld", "malformed_line", 1),
+    ("leads", "phone", "withheld", "not_a_phone", 1),
+    ("activities", "(line)", "withheld", "malformed_line", 2),
     ("activities", "(other)", "dropped", "not_allowed", 1),
     ("activities", "lead_id", "masked", "email", 1),
     ("activities", "payload_json", "withheld", "not_json", 1),
@@ -167,7 +179,7 @@ def test_what_is_stored_and_what_is_told(
         assert (stored["varve.keyId"], stored["varve.policyVersion"]) == (key_id(KEY), "1")
     told = ops.results_json(result)
     loads = {load["source"]: load for load in json.loads(told)["landing"]}
-    assert loads["medspa/leads"]["privacy"] == {"dropped": 8, "withheld": 2}
+    assert loads["medspa/leads"]["privacy"] == {"dropped": 8, "withheld": 3}
     assert set(loads["medspa/leads"]["drift"]) >= {"adds (other)", "adds last_name", "adds notes"}
     assert places_of([CANARY, KEY], [tmp_path / "lake"], [told]) == {}
     # Nothing new: nothing is written, and nothing is counted again.

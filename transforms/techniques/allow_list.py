@@ -9,6 +9,7 @@ stored as it landed.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ LINE, OTHER = "(line)", "(other)"
 CONTACTS = ("first_name", "email", "phone")
 NO_SUBJECT = (("dropped", "no_subject"),)
 NOT_ALLOWED = (("dropped", "not_allowed"),)
+WRONG_TYPE = (("dropped", "wrong_type"),)
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,63}")
 _BEFORE_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -88,9 +90,22 @@ def identifier(text: str) -> tuple[str | None, Done]:
 
 
 def free_text(text: str) -> tuple[str | None, Done]:
-    """What the scan leaves of it."""
+    """What the scan leaves of it; nothing of an object, whose keys nobody has listed, or a list."""
+    if text[0] in "{[" and _has_texts(text):
+        return None, WRONG_TYPE
     masked, found = scan(text)
     return masked, tuple(("masked", name) for name in found)
+
+
+def _has_texts(text: str) -> bool:
+    """Whether this is JSON of an object, or of a list of more than numbers."""
+    try:
+        held = json.loads(text)
+    except ValueError:
+        return False
+    except RecursionError:
+        return True
+    return isinstance(held, dict) or any(isinstance(each, str | list | dict) for each in held)
 
 
 def first_name(text: str) -> tuple[str | None, Done]:

@@ -44,8 +44,8 @@ BETWEEN_NAMES, BETWEEN_ACTIONS = ",", ";"
 _UNTRIMMED = f"^[{BLANKS}]|[{BLANKS}]$|^$"
 # A value that matches, or of the first three one that does not, is stored as it is.
 _ODD = {
-    "text": f"{_UNTRIMMED}|{SUSPICIOUS}",
-    "id": f"{_UNTRIMMED}|{SUSPICIOUS}",
+    "text": rf"{_UNTRIMMED}|^[{{\[]|{SUSPICIOUS}",
+    "id": rf"{_UNTRIMMED}|^[{{\[]|{SUSPICIOUS}",
     "as_it_is": _UNTRIMMED,
 }
 _SOUND = {

@@ -14,10 +14,14 @@ from pyspark.sql import DataFrame
 from transforms.techniques.scan import PATTERNS
 from transforms.techniques.sql_text import literal, quoted
 
-# Marks are no keywords: what stands in their place neither begins a match nor lets one through.
+# Marks are no keywords, and nothing matches across one.
 _MARK, _NO_KEYWORD = r"\[(?:" + "|".join(PATTERNS) + r")\]", "[x]"
-# Behind a match the scan begins another only where no sign of a number or word stands before it.
-_BEGINS_ANOTHER, _NO_START = r"(?=[+(]|%2B)", "x"
+# From a word's first sign on, and of as many labels as a name on the Internet has at most:
+# Java takes the square of a word's length otherwise, and a stack as deep as there are labels.
+_ASKED = PATTERNS | {
+    "email": "(?<![A-Za-z0-9._%+-])"
+    + PATTERNS["email"].replace(r"(?:\.[A-Za-z0-9-]+)*", r"(?:\.[A-Za-z0-9-]+){0,126}")
+}
 # What each of the patterns has at least one of.
 _AT_LEAST = "[0-9@]|%40"
 
@@ -28,10 +32,9 @@ def looks_personal(text: str) -> str:
     What `scan` has put in place of a match counts for nothing.
     """
     whole = text
-    text = f"regexp_replace({text}, {literal(_MARK + _BEGINS_ANOTHER)}, {literal(_NO_START)})"
     text = f"regexp_replace({text}, {literal(_MARK)}, {literal(_NO_KEYWORD)})"
     found = [
-        f"{text} RLIKE {literal(pattern)}" for name, pattern in PATTERNS.items() if name != "card"
+        f"{text} RLIKE {literal(pattern)}" for name, pattern in _ASKED.items() if name != "card"
     ]
     cards = f"regexp_extract_all({text}, {literal(PATTERNS['card'])}, 0)"
     found.append(f"exists({cards}, c -> luhn_check(regexp_replace(c, '[ -]', '')))")

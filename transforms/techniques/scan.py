@@ -45,10 +45,29 @@ MARKS = {name: f"[{name}]" for name in PATTERNS}
 _COMPILED = {name: re.compile(pattern) for name, pattern in PATTERNS.items()}
 _DIGIT = re.compile("[0-9]")
 _LOCAL_PART = re.compile("[A-Za-z0-9._%+-]+")
+_MARKED = re.compile(r"(\[(?:" + "|".join(PATTERNS) + r")\])")
 
 
 def scan(text: str) -> tuple[str, tuple[str, ...]]:
-    """The text with a mark in place of each match, and the names of the patterns that matched."""
+    """The text with a mark in place of each match, and the names of the patterns that matched.
+
+    What stands between marks is looked at again until nothing matches: a number may hide
+    another's end, as a phone number does that of the card in ``4111 1111 1111 1111 212-555-0123``.
+    """
+    masked, names = _masked(text)
+    found = dict.fromkeys(names)
+    while names:
+        parts = _MARKED.split(masked)
+        between = [_masked(part) for part in parts[::2]]
+        parts[::2] = [part for part, _ in between]
+        masked = "".join(parts)
+        names = tuple(name for _, each in between for name in each)
+        found |= dict.fromkeys(names)
+    return masked, tuple(found)
+
+
+def _masked(text: str) -> tuple[str, tuple[str, ...]]:
+    """Each pattern in turn, in what the one before left."""
     found = []
     if "@" in text or "%40" in text:
         text, count = _without_emails(text)

@@ -73,6 +73,18 @@ def test_case_1_what_is_none_goes(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "landed", ['{"lastName":"Schmidt"}', '["Anna Schmidt"]', '[{"notes":"acne"}]', "[" * 100_000]
+)
+def test_an_object_in_place_of_a_text_goes(landed: str) -> None:
+    assert line(note=landed) == ({"note": None}, {("note", "dropped", "wrong_type")})
+
+
+@pytest.mark.parametrize("landed", ["[VIP] clients", "{3F2504E0-4F89}", "[1]", "[", "{}x"])
+def test_a_text_in_brackets_stays(landed: str) -> None:
+    assert line(note=landed) == ({"note": landed}, set())
+
+
+@pytest.mark.parametrize(
     ("type_name", "landed", "stored", "done"),
     [
         (
@@ -175,6 +187,9 @@ WORDS = st.sampled_from(
             "No Show",
             "{x",
             "[y",
+            '{"a": 1}',
+            '["Anna"]',
+            "[1]",
         ),
         *("\u00a0Anna\u2003", "a\nb", "é", "İ 212-555-0123", "J. K.", "x" * 300, "mrn 12345", "%s"),
     ]
