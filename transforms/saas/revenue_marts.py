@@ -17,7 +17,7 @@ from schemas.saas_marts import (
 )
 from transforms.techniques import retention, spans
 from transforms.techniques.as_of import as_of_join
-from transforms.techniques.movements import DOWN, UP, month_closes
+from transforms.techniques.movements import DOWN, UP, customers_moved, month_closes
 from transforms.techniques.zoned_days import day_of, start_of
 
 MONTHS_BACK = (1, 12)
@@ -68,15 +68,18 @@ def mrr_waterfall_monthly(
     moved = (
         movements.where("period = 'month'")
         .groupBy(F.col("period_start").alias("month"))
-        .agg(
-            *[F.sum(name).alias(name) for name in _AMOUNTS],
-            *[
-                F.expr(f"count_if(movement = '{kind}') AS {name}")
-                for kind, name in _CUSTOMERS.items()
-            ],
-        )
+        .agg(*[F.sum(name).alias(name) for name in _AMOUNTS])
     )
-    found = months.join(closes, on="month", how="left").join(moved, on="month", how="left")
+    counted = (
+        customers_moved(customer_spans, as_of=as_of)
+        .groupBy("month")
+        .agg(*[F.expr(f"count_if(moved = '{k}') AS {name}") for k, name in _CUSTOMERS.items()])
+    )
+    found = reduce(
+        lambda left, right: left.join(right, on="month", how="left"),
+        [closes, moved, counted],
+        months,
+    )
     in_order = "OVER (ORDER BY month)"
     return (
         found.selectExpr(

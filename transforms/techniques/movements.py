@@ -20,6 +20,16 @@ _MONEY = "DECIMAL(18,2)"
 _ZERO = f"CAST(0 AS {_MONEY})"
 
 
+def _came_or_went(opening: str) -> str:
+    """SQL: the cases in which who opens with so much pays only now, or pays no more."""
+    return f"""
+        WHEN {opening} = 0 AND closing_mrr > 0 THEN
+            CASE WHEN NOT has_closed_above THEN 'new'
+                 WHEN opening_lifecycle = 'paused' THEN 'resumed' ELSE 'reactivation' END
+        WHEN {opening} > 0 AND closing_mrr = 0 THEN
+            CASE WHEN lifecycle = 'paused' THEN 'paused' ELSE 'churn' END"""
+
+
 def rolled(closes: DataFrame) -> DataFrame:
     """The closes with ``movement`` and the amount of each kind, ``<kind>_mrr``; none negative.
 
@@ -28,12 +38,7 @@ def rolled(closes: DataFrame) -> DataFrame:
     movement, NULL, where only the rates moved.
     """
     revalued = "(opening_mrr + fx_impact)"
-    movement = f"""CASE
-        WHEN {revalued} = 0 AND closing_mrr > 0 THEN
-            CASE WHEN NOT has_closed_above THEN 'new'
-                 WHEN opening_lifecycle = 'paused' THEN 'resumed' ELSE 'reactivation' END
-        WHEN {revalued} > 0 AND closing_mrr = 0 THEN
-            CASE WHEN lifecycle = 'paused' THEN 'paused' ELSE 'churn' END
+    movement = f"""CASE {_came_or_went(revalued)}
         WHEN closing_mrr > {revalued} THEN 'expansion'
         WHEN closing_mrr < {revalued} THEN 'contraction' END"""
     moved = with_columns(closes, {"movement": movement})
@@ -56,6 +61,21 @@ def movements(spans: DataFrame, *, as_of: date) -> DataFrame:
     """
     found = rolled(_days(spans, as_of).unionByName(_months(spans, as_of)))
     return found.where("movement IS NOT NULL OR fx_impact <> 0")
+
+
+def customers_moved(spans: DataFrame, *, as_of: date) -> DataFrame:
+    """One row per month and customer that closed above 0 only before or only now: ``moved``.
+
+    ``spans`` as for `movements`; new, reactivation, resumed, churn or paused. By the closes
+    themselves, so that customers add up from close to close: of who pays next to nothing,
+    the rates alone may make 0, which is no movement.
+    """
+    moved = with_columns(
+        _months(spans, as_of), {"moved": f"CASE {_came_or_went('opening_mrr')} END"}
+    )
+    return moved.where("moved IS NOT NULL").selectExpr(
+        "period_start AS month", "customer_id", "moved"
+    )
 
 
 def month_closes(spans: DataFrame, *, as_of: date) -> DataFrame:

@@ -64,6 +64,11 @@ def company() -> Billing:
         c.sold(name, f"p{name}")
     c.rate("jpy", "2025-01-01", "0.01")
     c.rate("KWD", "2025-01-20", "3.25")
+    # One won is a cent in January and nothing from February on, then a cent again.
+    c.price("p2w", 1, currency="krw")
+    c.sold("2w", "p2w")
+    for since, rate in (("2025-01-01", "0.0062"), ("2025-02-01", "0.0049"), ("2025-04-01", "0.01")):
+        c.rate("krw", since, rate)
     trial = {"since": "2025-03-01T00:00:00Z"}
     c.sold("3", "m50", **trial, status="trialing", trial_end="2025-03-15T00:00:00Z")
     noon = "2025-03-10T14:00:00Z"
@@ -368,6 +373,11 @@ def test_everything_adds_up(made: Company) -> None:
         found = made.made.failures(table)
         assert found
         assert {failures for name, failures in found.items() if name != "enough_is_matched"} == {0}
-    [last] = [r for r in made.made.rows(MrrWaterfallMonthly) if r.month == date(2026, 1, 1)]
+    rows = made.made.rows(MrrWaterfallMonthly)
+    for r in rows:
+        came = r.new_customers + r.reactivated_customers + r.resumed_customers
+        went = r.churned_customers + r.paused_customers
+        assert r.opening_customers + came - went == r.closing_customers, r.month
+    [last] = [r for r in rows if r.month == date(2026, 1, 1)]
     assert last.closing_mrr == sum(r.mrr for (_, day), r in made.daily.items() if day == AS_OF)
     assert (last.is_provisional, last.churn_mrr, last.churned_customers) == (True, 50, 1)

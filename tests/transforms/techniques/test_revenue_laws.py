@@ -199,6 +199,25 @@ def test_movements_add_up_from_close_to_close(spark: SparkSession, seed: int) ->
             assert of[-1][1] == by_day[name, as_of][0]
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_customers_add_up_from_close_to_close(spark: SparkSession, seed: int) -> None:
+    """Whatever is said of the rates: the spans' fx_impact does not count."""
+    frame, by_day, first, days = _spans(spark, Random(seed))
+    as_of = first + timedelta(days=days - 1)
+    moved: dict[date, list[str]] = defaultdict(list)
+    for row in movements.customers_moved(frame, as_of=as_of).collect():
+        moved[row.month].append(row.moved)
+    before = 0
+    for month in (date(2025, m, 1) for m in range(1, 6)):
+        close = min(date(2025, month.month + 1, 1) - timedelta(days=1), as_of)
+        paying = sum(value > 0 for (_, day), (value, _) in by_day.items() if day == close)
+        came = [kind for kind in moved[month] if kind in ("new", "reactivation", "resumed")]
+        went = [kind for kind in moved[month] if kind in ("churn", "paused")]
+        assert len(came) + len(went) == len(moved[month])
+        assert before + len(came) - len(went) == paying
+        before = paying
+
+
 def test_health_is_of_what_is_known(spark: SparkSession) -> None:
     """Case 21, and that the points add up and the order of scores tells who leaves."""
     frame = spark.createDataFrame(
