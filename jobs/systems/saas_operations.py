@@ -309,5 +309,6 @@ STEPS: tuple[Step, ...] = (
         api_calls.api_endpoint_hourly,
         reads=(related(StgAppApiCalls, api_calls.days_of_calls, api_calls.calls_of_day),),
         write=Replace("hour_date"),
+        also=Also(api_calls.hours_over_midnight, reads=(Whole(StgAppApiCalls),)),
     ),
 )

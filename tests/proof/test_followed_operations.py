@@ -141,6 +141,10 @@ def test_followed_hours_are_those_of_all_at_once(
     before, news = late_moves(zone)
     lots[0] += before
     lots[-1] += news
+    for minutes in (-20, 10):
+        at = minutes_after_midnight(FIRST + timedelta(days=RUNS + 1), zone, minutes)
+        told = {"call_id": f"over midnight {minutes}", "endpoint": "/v1", "status_code": 200}
+        lots[-1].append(("app_api_calls", {**told, "called_at": at}))
     policies = [
         policy.model_copy(update={"reporting_time_zone": zone})
         for policy in (policy_of("embedded"), policy_of("embedded anew"))
@@ -155,6 +159,9 @@ def test_followed_hours_are_those_of_all_at_once(
         as_of = FIRST + timedelta(days=number + 1)
         modes |= run(lake, tmp_path / "landing", as_of, policies[0])
     assert "follow" in modes
+    # What had landed of the next day goes on in an hour that this one began.
+    as_of += timedelta(days=1)
+    run(lake, tmp_path / "landing", as_of, policies[0])
     run(other, tmp_path / "landing", as_of, policies[1])
     for step in STEPS["saas"]:
         assert_alike(lake, other, step.output)

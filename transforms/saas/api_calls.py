@@ -28,6 +28,23 @@ def calls_of_day(day: date) -> Iterator[date]:
     yield from (day - timedelta(days=n) for n in range(-1, _DAYS_BEFORE + 1))
 
 
+def hours_over_midnight(
+    stg_app_api_calls: DataFrame,
+    *,
+    as_of: date,
+    as_of_before: date | None,
+    reporting_time_zone: str,
+) -> DataFrame:
+    """``hour_date``: the day of the last run, if an hour begun in it goes on in the next.
+
+    The calls of that hour's rest had landed, but were not counted yet.
+    """
+    later = day_of("called_at", reporting_time_zone)
+    hour = day_of(F.date_trunc("hour", F.col("called_at")), reporting_time_zone)
+    went_on = (hour == F.lit(as_of_before)) & (later > hour) & (later <= F.lit(as_of))
+    return stg_app_api_calls.where(went_on).select(hour.alias("hour_date")).distinct()
+
+
 def api_endpoint_hourly(
     stg_app_api_calls: DataFrame, *, as_of: date, reporting_time_zone: str
 ) -> DataFrame:
