@@ -169,7 +169,7 @@ class ExecutiveDashboardMonthly(_Mart):
     health_mean = Column(DOUBLE, "Mean health_score of paying customers at the close.")
     at_risk_customers = Column(BIGINT, "Paying customers at risk.", required=True)
     insufficient_data_customers = Column(BIGINT, "Paying ones without a score.", required=True)
-    mau = Column(BIGINT, "Users who used a feature in the 28 days to the close.", required=True)
+    mau = Column(BIGINT, "Sum of the customers' mau at the close.", required=True)
     tickets_opened = Column(BIGINT, "Tickets opened in the month.", required=True)
     uptime_share = Column(DOUBLE, "Of all devices in the 28 days to the close.")
     mrr_p25 = Column(MONEY, "Quartile of paying customers' mrr, interpolated.")

@@ -155,11 +155,10 @@ def _repeated(table: type[Table], judged: Rows, kept: Rows) -> int:
     if table.grain == ("record_id",) or (kept.arrow is not None and not kept.arrow.num_rows):
         return 0
     on = [*table.grain, "row_hash"]
-    values = [name for name in table.columns if name not in table.grain]
     good = judged.frame.where(F.size("broken") == 0).select(
-        *table.grain, row_hash(values).alias("row_hash")
+        *table.grain, row_hash(table).alias("row_hash")
     )
-    stays = kept.frame.select(*table.grain, row_hash(values).alias("row_hash"))
+    stays = kept.frame.select(*table.grain, row_hash(table).alias("row_hash"))
     return good.distinct().join(stays, on=on, how="left_anti").count()
 
 

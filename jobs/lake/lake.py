@@ -159,9 +159,8 @@ class Lake:
             return after.withColumn("change", F.lit(1))
         before = store.rows_of(table, path, what.removed)
         on = [*table.grain, "row_hash"]
-        values = [name for name in table.columns if name not in table.grain]
-        old = before.withColumn("row_hash", row_hash(values))
-        new = after.withColumn("row_hash", row_hash(values))
+        old = before.withColumn("row_hash", row_hash(table))
+        new = after.withColumn("row_hash", row_hash(table))
         came = new.join(old.select(*on), on=on, how="left_anti").withColumn("change", F.lit(1))
         went = old.join(new.select(*on), on=on, how="left_anti").withColumn("change", F.lit(-1))
         return reduce(DataFrame.unionByName, [came, went]).select(*table.columns, "change")

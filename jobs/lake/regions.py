@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from schemas.contract import Table
 
@@ -89,13 +89,20 @@ def rows_in(region: OfKeys, stored: DataFrame) -> DataFrame:
     return versions.unionByName(past)
 
 
-def row_hash(columns: Sequence[str]) -> Any:
-    """A 64-bit hash of a row's columns, NULL-aware, to tell whether the row changed."""
+def row_hash(table: type[Table]) -> Column:
+    """A 64-bit hash of a row but its grain, NULL-aware, to tell whether the row changed."""
+    columns = [F.col(name) for name in table.columns if name not in table.grain]
     if not columns:
         # A table of keys alone: its rows come and go, and do not change.
         return F.lit(0).cast("bigint")
-    marked = [F.coalesce(F.col(c).cast("string"), F.lit("\0")) for c in columns]
-    return F.xxhash64(*marked, *[F.col(c).isNull() for c in columns])
+    kinds = [table.columns[name].type for name in table.columns if name not in table.grain]
+    # The text of an array is the same of ["a, b"] and of ["a", "b"].
+    texts = [
+        F.to_json(column) if isinstance(kind, T.ArrayType) else column.cast("string")
+        for column, kind in zip(columns, kinds, strict=True)
+    ]
+    marked = [F.coalesce(text, F.lit("\0")) for text in texts]
+    return F.xxhash64(*marked, *[column.isNull() for column in columns])
 
 
 def changed_rows(table: type[Table], stored: DataFrame, result: DataFrame) -> DataFrame:
@@ -120,8 +127,7 @@ def differing_rows(table: type[Table], stored: DataFrame, result: DataFrame) -> 
 
 
 def _hashed(table: type[Table], rows: DataFrame) -> DataFrame:
-    values = [name for name in table.columns if name not in table.grain]
-    return rows.select(*table.columns, row_hash(values).alias("row_hash"))
+    return rows.select(*table.columns, row_hash(table).alias("row_hash"))
 
 
 def _only(table: type[Table], rows: DataFrame, others: DataFrame) -> DataFrame:

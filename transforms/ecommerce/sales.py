@@ -193,7 +193,12 @@ def _placed(lines: DataFrame, product_category: DataFrame) -> DataFrame:
         F.lit(ALL).alias("ancestor"),
         F.lit(ALL).alias("ancestor_name"),
     )
-    places = trees.by_level(used, F.col("deepest")).select(*columns).unionByName(whole)
+    name = F.when(F.col("ancestor") == UNCATEGORISED, UNCATEGORISED).otherwise(
+        F.col("ancestor_name")
+    )
+    # A category that is called so is one with what has none, by its name, too.
+    levels = trees.by_level(used, F.col("deepest")).withColumn("ancestor_name", name)
+    places = levels.select(*columns).unionByName(whole)
     return lines.withColumn("category_key", key).join(
         F.broadcast(places), on="category_key", how="inner"
     )
