@@ -36,11 +36,22 @@ def find_key(environment: Mapping[str, str], open_folders: Sequence[str]) -> str
         raise UsageError(f"{VARIABLE} and {FILE_VARIABLE} are both set. Keep one of them.")
     if not text and not file:
         raise UsageError(f"there is no key to hash ids with. {_HOW}.")
+    if text and not _is_utf8(text):
+        raise UsageError(f"the key in {VARIABLE} is not text in UTF-8.")
     key = text or _of_file(str(file), open_folders)
     if len(key) < FEWEST_SIGNS:
         place = VARIABLE if text else f"the file that {FILE_VARIABLE} names"
         raise UsageError(f"the key in {place} is shorter than {FEWEST_SIGNS} characters. {_HOW}.")
     return key
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether this stood in the environment as UTF-8: of other bytes Python makes surrogates."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _of_file(name: str, open_folders: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -249,6 +250,7 @@ BAD_KEYS: dict[str, tuple[str, Environment]] = {
     ),
     "not there": ("cannot read", lambda folder: {"VARVE_HMAC_KEY_FILE": str(folder / "no")}),
     "a folder": ("cannot read", lambda folder: {"VARVE_HMAC_KEY_FILE": private(folder / "f")}),
+    "no UTF-8": ("not text", lambda folder: {"VARVE_HMAC_KEY": os.fsdecode(b"\xff" * 40)}),
     "no text": ("not text", lambda folder: {"VARVE_HMAC_KEY_FILE": no_text(folder)}),
     "in the lake": (
         "lies below",

@@ -18,9 +18,13 @@ from transforms.techniques.sql_text import literal, quoted
 _MARK, _NO_KEYWORD = r"\[(?:" + "|".join(PATTERNS) + r")\]", "[x]"
 # From a word's first sign on, and of as many labels as a name on the Internet has at most:
 # Java takes the square of a word's length otherwise, and a stack as deep as there are labels.
-_ASKED = PATTERNS | {
-    "email": "(?<![A-Za-z0-9._%+-])"
-    + PATTERNS["email"].replace(r"(?:\.[A-Za-z0-9-]+)*", r"(?:\.[A-Za-z0-9-]+){0,126}")
+_EMAIL = "(?<![A-Za-z0-9._%+-])" + PATTERNS["email"].replace(
+    r"(?:\.[A-Za-z0-9-]+)*", r"(?:\.[A-Za-z0-9-]+){0,126}"
+)
+# Where case does not count, Python takes a dotless i for an i, and Java does so when told.
+_ASKED = {
+    name: pattern.replace("(?i:", "(?iu:")
+    for name, pattern in (PATTERNS | {"email": _EMAIL}).items()
 }
 # What each of the patterns has at least one of.
 _AT_LEAST = "[0-9@]|%40"

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import re
 import time
+from random import Random
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pyspark.sql import SparkSession
 
+from transforms.techniques.personal_text import texts_that_look_personal
 from transforms.techniques.scan import PATTERNS, SUSPICIOUS, is_luhn, scan
 
 # What patterns are made of, whole and in pieces, and what must not confuse them.
-PIECES = st.sampled_from(
-    [
-        *("@", "%40", "%", ".", "-", "_", "+", "a", "Z", "x.org", "a@x.org", "b%40y.co", "@x.o"),
-        *("4111 1111 1111 1111", "4111-1111-1111-1112", "5500005555555559", "2221000000000009"),
-        *("123-45-6789", "000-12-3456", "123 45 6789", "ssn ", "SSN", "ſsn", "987654321"),
-        *("MRN: ", "mrn", "medical record", " number", " no.", "ab0012345", "mrn-12"),
-        *("DOB ", "born on ", "birthdate:", "birth date", "date of birth", "1-2-1990", "1/2/90"),
-        *("L70.0", "icd-10 ", "ICD", "dx: ", "diagnosis", "dıagnosis", "l70", "A00.1Z9", "E11"),
-        *("+1 ", "%2B", "1-", "(212) ", "555-0123", "2125550123", "+4930123456", "+49 30 123456"),
-        *("0", "7", "12", "345", "6789", " ", "  ", "\n", "/", "(", ")", ",", "é", "İ", "K", "😀"),
-    ]
-)
-TEXTS = st.lists(PIECES, max_size=12).map("".join)
+PIECES = [
+    *("@", "%40", "%", ".", "-", "_", "+", "a", "Z", "x.org", "a@x.org", "b%40y.co", "@x.o"),
+    *("4111 1111 1111 1111", "4111-1111-1111-1112", "5500005555555559", "2221000000000009"),
+    *("123-45-6789", "000-12-3456", "123 45 6789", "ssn ", "SSN", "ſsn", "987654321"),
+    *("MRN: ", "mrn", "medical record", " number", " no.", "ab0012345", "mrn-12"),
+    *("DOB ", "born on ", "birthdate:", "birth date", "date of birth", "1-2-1990", "1/2/90"),
+    *("L70.0", "icd-10 ", "ICD", "dx: ", "diagnosis", "dıagnosis", "l70", "A00.1Z9", "E11"),
+    *("+1 ", "%2B", "1-", "(212) ", "555-0123", "2125550123", "+4930123456", "+49 30 123456"),
+    *("0", "7", "12", "345", "6789", " ", "  ", "\n", "/", "(", ")", ",", "é", "İ", "K", "😀"),
+    *("[mrn]", "[card]", "[email]", "1a%40X12.A"),
+]
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 
 
 def plainly(text: str) -> tuple[str, tuple[str, ...]]:
@@ -79,6 +81,29 @@ def test_the_scan_is_the_plain_patterns(text: str) -> None:
     assert (masked, found) == plainly(text)
     if found:
         assert pc.match_substring_regex(pa.array([text]), SUSPICIOUS).to_pylist() == [True]
+
+
+def test_nothing_that_the_scan_leaves_looks_personal(spark: SparkSession) -> None:
+    """Else the audit of a table would stop its system for good."""
+    random = Random(1)
+    rows = [("".join(random.choices(PIECES, k=random.randint(1, 12))),) for _ in range(5_000)]
+    texts = spark.createDataFrame([(scan(text)[0],) for (text,) in rows], "text string")
+    assert texts_that_look_personal(texts, texts=("text",)).collect() == []
+    landed = spark.createDataFrame(rows, "text string")
+    assert texts_that_look_personal(landed, texts=("text",)).count() > 1_000
+
+
+@pytest.mark.parametrize(
+    "text", ["f0" * 100_000, "x@" + "1." * 50_000, "x@" + "a-" * 50_000, "x%40" * 25_000]
+)
+def test_to_look_at_a_long_text_takes_no_time_and_no_stack(spark: SparkSession, text: str) -> None:
+    started = time.monotonic()
+    found = texts_that_look_personal(
+        spark.createDataFrame([(f"{text} @",)], "text string"), texts=("text",)
+    )
+    assert found.collect() == []
+    # A second; the square of the length takes minutes.
+    assert time.monotonic() - started < 20
 
 
 @settings(max_examples=300, deadline=None)
