@@ -115,7 +115,7 @@ def _levels_differ(
     result: DataFrame, order_line: DataFrame, product_category: DataFrame
 ) -> DataFrame:
     """Days and levels of the tree whose net is not that of the day's lines."""
-    return reconciliations.levels_with_other_net(result, order_line)
+    return reconciliations.levels_with_other_net(result, order_line, product_category)
 
 
 def _periods_differ(result: DataFrame, days: DataFrame, *months: DataFrame) -> DataFrame:

@@ -95,7 +95,13 @@ LANDED: dict[str, list[dict[str, str]]] = {
         {**_LINE, "line_item_id": "x-10", "unit_price_at_purchase": ""},
         {**_LINE, "line_item_id": "x-11", "unit_price_at_purchase": "1e30"},
         {**_LINE, "line_item_id": "x-12", "amt": "-1e12"},
-        {**_LINE, "line_item_id": "x-13", "count": "2000", "unit_price_at_purchase": "1e9"},
+        # A trillion once it is rounded to cents.
+        {
+            **_LINE,
+            "line_item_id": "x-13",
+            "count": "2",
+            "unit_price_at_purchase": "499999999999.9975",
+        },
         {**_LINE, "line_item_id": "x-14", "discount": "lots", "tax_amt": "NaN"},
         {**_LINE, "line_item_id": "x-15", "order_time": "1999-12-31"},
         *[

@@ -7,7 +7,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from transforms.ecommerce.sales import TOTAL
+from transforms.ecommerce.sales import TOTAL, deepest_level
 from transforms.ecommerce.staging import COUNT
 from transforms.techniques.as_of import without_valid_version
 from transforms.techniques.periods import MONTH
@@ -25,11 +25,16 @@ def versions_not_valid_then(
     return reduce(DataFrame.union, [lines.select("line_item_id") for lines in found])
 
 
-def levels_with_other_net(category_sales_daily: DataFrame, order_line: DataFrame) -> DataFrame:
-    """Days and levels whose sum of net is not that of the day's lines."""
-    levels = category_sales_daily.groupBy("order_date", "level").agg(F.sum("net").alias("told"))
+def levels_with_other_net(
+    category_sales_daily: DataFrame, order_line: DataFrame, product_category: DataFrame
+) -> DataFrame:
+    """Days and levels of the tree whose net is not that of the day's lines, or is not there."""
+    told = category_sales_daily.groupBy("order_date", "level").agg(F.sum("net").alias("told"))
+    levels = deepest_level(product_category).select(
+        F.explode(F.sequence(F.lit(0), "deepest")).alias("level")
+    )
     lines = order_line.groupBy("order_date").agg(F.sum("net_amt").alias("wanted"))
-    joined = levels.join(lines, on="order_date", how="full")
+    joined = told.join(lines.crossJoin(levels), on=["order_date", "level"], how="full")
     return joined.where(~F.col("told").eqNullSafe(F.col("wanted")))
 
 

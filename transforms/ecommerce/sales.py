@@ -158,12 +158,12 @@ def _rehung(
         day=period,
     )
     # What is told has rows of every level there was.
-    depths = told.agg(F.max("level").alias("before")).crossJoin(_deepest(product_category))
+    depths = told.agg(F.max("level").alias("before")).crossJoin(deepest_level(product_category))
     everything = told.select(period).distinct().crossJoin(F.broadcast(depths))
     return moved.union(everything.where("before <> deepest").select(period)).distinct()
 
 
-def _deepest(product_category: DataFrame) -> DataFrame:
+def deepest_level(product_category: DataFrame) -> DataFrame:
     """One row: the deepest level there is, at least 1."""
     return product_category.agg(F.greatest(F.max("level"), F.lit(1)).alias("deepest"))
 
@@ -184,7 +184,7 @@ def _placed(lines: DataFrame, product_category: DataFrame) -> DataFrame:
             F.coalesce("path_ids", none).alias("path_ids"),
             F.coalesce("path_names", none).alias("path_names"),
         )
-        .crossJoin(F.broadcast(_deepest(product_category)))
+        .crossJoin(F.broadcast(deepest_level(product_category)))
     )
     columns = ("category_key", "level", "ancestor", "ancestor_name")
     whole = used.select(

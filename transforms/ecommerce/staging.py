@@ -126,7 +126,7 @@ def order_lines(
     raw: DataFrame, *, reporting_time_zone: str, earliest_date: date, largest_amount: int
 ) -> DataFrame:
     """The rows for stg_order_lines, and `LINE_KNOWN_AT`: the later of their two instants."""
-    said = f"{as_read('count')} * {as_read('unit_price_at_purchase')}"
+    said = f"round({as_read('count')} * {as_read('unit_price_at_purchase')}, 2)"
     told = f"coalesce({as_read('amt')}, CASE WHEN amt IS NULL THEN {said} END)"
     rows = judged(
         landed_records(raw, tuple(OrderLines.columns)),

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from pyspark.sql import SparkSession
 
-from transforms.ecommerce import sales
+from transforms.ecommerce import reconciliations, sales
 
 
 def test_a_category_called_like_none_is_one_with_what_has_none(spark: SparkSession) -> None:
@@ -32,8 +32,14 @@ def test_a_category_called_like_none_is_one_with_what_has_none(spark: SparkSessi
         [(called, 1, [called], ["Misc"])],
         "product_category_id STRING, level INT, path_ids ARRAY<STRING>, path_names ARRAY<STRING>",
     )
-    rows = sales.category_sales_daily(lines, tree).where("level = 1").collect()
+    made = sales.category_sales_daily(lines, tree)
+    rows = made.where("level = 1").collect()
     assert sorted((r.order_date.day, r.product_category_id, r.category_name) for r in rows) == [
         (day, called, called) for day in (1, 2, 3)
     ]
     assert sum(r.lines for r in rows) == 4
+
+    # The audit asks for each level of each day.
+    for left, wrong in (("true", 0), ("level = 0", 3), ("order_date > '2025-03-02'", 4)):
+        differing = reconciliations.levels_with_other_net(made.where(left), lines, tree)
+        assert differing.count() == wrong
