@@ -39,10 +39,12 @@ def hours_over_midnight(
 
     The calls of that hour's rest had landed, but were not counted yet.
     """
-    later = day_of("called_at", reporting_time_zone)
-    hour = day_of(F.date_trunc("hour", F.col("called_at")), reporting_time_zone)
-    went_on = (hour == F.lit(as_of_before)) & (later > hour) & (later <= F.lit(as_of))
-    return stg_app_api_calls.where(went_on).select(hour.alias("hour_date")).distinct()
+    # By the partition, else the history would be read.
+    counted_now = F.col("called_date").between(F.date_add(F.lit(as_of_before), 1), F.lit(as_of))
+    begun_on = day_of(F.date_trunc("hour", F.col("called_at")), reporting_time_zone)
+    began_before = begun_on == F.lit(as_of_before)
+    calls = stg_app_api_calls.where(counted_now).where(began_before)
+    return calls.select(begun_on.alias("hour_date")).distinct()
 
 
 def api_endpoint_hourly(
