@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from deltalake import DeltaTable
@@ -70,25 +71,19 @@ class Log:
         None where there is no table, or no commit of ours is left in the log:
         then nothing is known and the table is due to be made anew.
         """
-        version = self.version(path)
-        while version is not None and version >= 0:
-            commit = self.commit(path, version)
-            if commit is None:
-                return None
-            if commit.progress is not None:
-                return commit.progress
-            version -= 1
-        return None
+        told = (commit.progress for commit in self._newest_first(path))
+        return next((progress for progress in told if progress is not None), None)
 
     def newest_added(self, path: str) -> tuple[DataFile, ...]:
         """The files of the newest commit that added any; none where the log no longer tells."""
+        return next((commit.added for commit in self._newest_first(path) if commit.added), ())
+
+    def _newest_first(self, path: str) -> Iterator[Commit]:
+        """The commits from the newest back to where one is lost; none where there is no table."""
         version = self.version(path)
-        while version is not None and version >= 0:
-            commit = self.commit(path, version)
-            if commit is None or commit.added:
-                return commit.added if commit else ()
-            version -= 1
-        return ()
+        while version is not None and (commit := self.commit(path, version)) is not None:
+            yield commit
+            version = version - 1 if version else None
 
     def since(self, path: str, since: int, until: int) -> Difference | None:
         """What the commits after ``since`` up to ``until`` changed; None where one is lost."""

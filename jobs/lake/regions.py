@@ -91,18 +91,17 @@ def rows_in(region: OfKeys, stored: DataFrame) -> DataFrame:
 
 def row_hash(table: type[Table]) -> Column:
     """A 64-bit hash of a row but its grain, NULL-aware, to tell whether the row changed."""
-    columns = [F.col(name) for name in table.columns if name not in table.grain]
-    if not columns:
+    kinds = {name: c.type for name, c in table.columns.items() if name not in table.grain}
+    if not kinds:
         # A table of keys alone: its rows come and go, and do not change.
         return F.lit(0).cast("bigint")
-    kinds = [table.columns[name].type for name in table.columns if name not in table.grain]
     # The text of an array is the same of ["a, b"] and of ["a", "b"].
     texts = [
-        F.to_json(column) if isinstance(kind, T.ArrayType) else column.cast("string")
-        for column, kind in zip(columns, kinds, strict=True)
+        F.to_json(name) if isinstance(kind, T.ArrayType) else F.col(name).cast("string")
+        for name, kind in kinds.items()
     ]
     marked = [F.coalesce(text, F.lit("\0")) for text in texts]
-    return F.xxhash64(*marked, *[column.isNull() for column in columns])
+    return F.xxhash64(*marked, *[F.col(name).isNull() for name in kinds])
 
 
 def changed_rows(table: type[Table], stored: DataFrame, result: DataFrame) -> DataFrame:

@@ -17,7 +17,7 @@ from schemas.saas_marts import (
 )
 from transforms.techniques import retention, spans
 from transforms.techniques.as_of import as_of_join
-from transforms.techniques.movements import DOWN, UP, customers_moved, month_closes
+from transforms.techniques.movements import DOWN, UP, customer_closes, month_closes
 from transforms.techniques.zoned_days import day_of, start_of
 
 MONTHS_BACK = (1, 12)
@@ -61,25 +61,20 @@ def mrr_waterfall_monthly(
     """See `MrrWaterfallMonthly`."""
     months = months_told(history, as_of, reporting_time_zone)
     closes = (
-        month_closes(customer_spans, as_of=as_of)
+        customer_closes(customer_spans, as_of=as_of)
         .groupBy("month")
-        .agg(F.expr("sum(mrr) AS closed"), F.expr("count_if(mrr > 0) AS closed_customers"))
+        .agg(
+            F.expr("sum(closing_mrr) AS closed"),
+            F.expr("count_if(closing_mrr > 0) AS closed_customers"),
+            *[F.expr(f"count_if(moved = '{k}') AS {name}") for k, name in _CUSTOMERS.items()],
+        )
     )
     moved = (
         movements.where("period = 'month'")
         .groupBy(F.col("period_start").alias("month"))
         .agg(*[F.sum(name).alias(name) for name in _AMOUNTS])
     )
-    counted = (
-        customers_moved(customer_spans, as_of=as_of)
-        .groupBy("month")
-        .agg(*[F.expr(f"count_if(moved = '{k}') AS {name}") for k, name in _CUSTOMERS.items()])
-    )
-    found = reduce(
-        lambda left, right: left.join(right, on="month", how="left"),
-        [closes, moved, counted],
-        months,
-    )
+    found = months.join(closes, on="month", how="left").join(moved, on="month", how="left")
     in_order = "OVER (ORDER BY month)"
     return (
         found.selectExpr(

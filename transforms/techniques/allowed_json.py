@@ -11,6 +11,7 @@ from typing import Any
 from transforms.techniques.allow_list import (
     NOT_ALLOWED,
     WITHHELD,
+    WRONG_TYPE,
     Done,
     JsonRules,
     free_text,
@@ -117,7 +118,7 @@ def text_of(found: Any) -> str:
 def _of_kind(kind: str, text: str) -> tuple[str | None, Done]:
     """What is stored of a key's value, as JSON; None where it is of another kind."""
     if KEY_KINDS[kind].fullmatch(text) is None:
-        return None, (("dropped", "wrong_type"),)
+        return None, WRONG_TYPE
     if kind == "integer":
         return str(int(text)), ()
     # A word has no digit and no @: the scan finds nothing in it.

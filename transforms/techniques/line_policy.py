@@ -44,8 +44,7 @@ BETWEEN_NAMES, BETWEEN_ACTIONS = ",", ";"
 _UNTRIMMED = f"^[{BLANKS}]|[{BLANKS}]$|^$"
 # A value that matches, or of the first three one that does not, is stored as it is.
 _ODD = {
-    "text": rf"{_UNTRIMMED}|^[{{\[]|{SUSPICIOUS}",
-    "id": rf"{_UNTRIMMED}|^[{{\[]|{SUSPICIOUS}",
+    **dict.fromkeys(("text", "id"), rf"{_UNTRIMMED}|^[{{\[]|{SUSPICIOUS}"),
     "as_it_is": _UNTRIMMED,
 }
 _SOUND = {

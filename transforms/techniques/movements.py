@@ -63,18 +63,19 @@ def movements(spans: DataFrame, *, as_of: date) -> DataFrame:
     return found.where("movement IS NOT NULL OR fx_impact <> 0")
 
 
-def customers_moved(spans: DataFrame, *, as_of: date) -> DataFrame:
-    """One row per month and customer that closed above 0 only before or only now: ``moved``.
+def customer_closes(spans: DataFrame, *, as_of: date) -> DataFrame:
+    """One row per month and customer from its first on: month, customer_id, closing_mrr, moved.
 
-    ``spans`` as for `movements`; new, reactivation, resumed, churn or paused. By the closes
-    themselves, so that customers add up from close to close: of who pays next to nothing,
-    the rates alone may make 0, which is no movement.
+    ``spans`` as for `movements`. ``moved`` is new, reactivation, resumed, churn or paused of
+    who closed above 0 only before or only now, else NULL. It is by the closes themselves, so
+    that customers add up from close to close: of who pays next to nothing, the rates alone
+    may make 0, which is no movement.
     """
-    moved = with_columns(
-        _months(spans, as_of), {"moved": f"CASE {_came_or_went('opening_mrr')} END"}
-    )
-    return moved.where("moved IS NOT NULL").selectExpr(
-        "period_start AS month", "customer_id", "moved"
+    return _months(spans, as_of).selectExpr(
+        "period_start AS month",
+        "customer_id",
+        "closing_mrr",
+        f"CASE {_came_or_went('opening_mrr')} END AS moved",
     )
 
 

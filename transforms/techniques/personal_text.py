@@ -11,11 +11,11 @@ from functools import reduce
 
 from pyspark.sql import DataFrame
 
-from transforms.techniques.scan import PATTERNS
+from transforms.techniques.scan import MARK, PATTERNS
 from transforms.techniques.sql_text import literal, quoted
 
 # Marks are no keywords, and nothing matches across one.
-_MARK, _NO_KEYWORD = r"\[(?:" + "|".join(PATTERNS) + r")\]", "[x]"
+_NO_KEYWORD = "[x]"
 # From a word's first sign on, and of as many labels as a name on the Internet has at most:
 # Java takes the square of a word's length otherwise, and a stack as deep as there are labels.
 _EMAIL = "(?<![A-Za-z0-9._%+-])" + PATTERNS["email"].replace(
@@ -36,7 +36,7 @@ def looks_personal(text: str) -> str:
     What `scan` has put in place of a match counts for nothing.
     """
     whole = text
-    text = f"regexp_replace({text}, {literal(_MARK)}, {literal(_NO_KEYWORD)})"
+    text = f"regexp_replace({text}, {literal(MARK)}, {literal(_NO_KEYWORD)})"
     found = [
         f"{text} RLIKE {literal(pattern)}" for name, pattern in _ASKED.items() if name != "card"
     ]

@@ -41,11 +41,13 @@ PATTERNS = {
     ),
 }
 MARKS = {name: f"[{name}]" for name in PATTERNS}
+# Any of the marks.
+MARK = r"\[(?:" + "|".join(PATTERNS) + r")\]"
 
 _COMPILED = {name: re.compile(pattern) for name, pattern in PATTERNS.items()}
 _DIGIT = re.compile("[0-9]")
 _LOCAL_PART = re.compile("[A-Za-z0-9._%+-]+")
-_MARKED = re.compile(r"(\[(?:" + "|".join(PATTERNS) + r")\])")
+_MARKED = re.compile(f"({MARK})")
 
 
 def scan(text: str) -> tuple[str, tuple[str, ...]]:
