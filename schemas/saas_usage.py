@@ -26,6 +26,7 @@ from schemas.saas_operations import (
 PSEUDONYM, CONTACT = Privacy.PSEUDONYM, Privacy.CONTACT
 USER = Column(STRING, "The user.", required=True, privacy=PSEUDONYM)
 FEATURE = Column(STRING, "The feature.", required=True)
+_PATH = "All from the root on, joined by ' > '; a '>' within an id as '\\>'."
 _DAY = Column(DATE, "The day, in the reporting zone.", required=True)
 _MANAGER = Column(STRING, "The user above them, as told.", privacy=PSEUDONYM)
 _STATE = Column(
@@ -89,7 +90,7 @@ class IntCustomerHierarchy(Intermediate):
     parent_customer_id = Column(STRING, "The customer above it, as told.")
     root_customer_id = Column(STRING, "The one on top; itself for a root.", required=True)
     hierarchy_depth = Column(INT, "Steps below the root; 0 for a root.", required=True)
-    path = Column(STRING, "All from the root to itself, joined by ' > '.", required=True)
+    path = Column(STRING, _PATH, required=True)
     is_in_cycle = Column(BOOLEAN, "It is above itself; then it is a root.", required=True)
     is_orphan = Column(BOOLEAN, "Its parent is unknown; then it is a root.", required=True)
     grain = ("customer_id",)
@@ -102,7 +103,7 @@ class IntUserHierarchy(Intermediate):
     manager_user_id = _MANAGER
     root_user_id = Column(STRING, "Who is on top; themselves for a root.", True, PSEUDONYM)
     hierarchy_depth = Column(INT, "Steps below the root; 0 for a root.", required=True)
-    path = Column(STRING, "All from the root to themselves, joined by ' > '.", True, PSEUDONYM)
+    path = Column(STRING, _PATH, True, PSEUDONYM)
     is_in_cycle = Column(BOOLEAN, "They are above themselves; then a root.", required=True)
     is_orphan = Column(BOOLEAN, "Their manager is unknown; then a root.", required=True)
     direct_reports = Column(BIGINT, "Users right below.", required=True)

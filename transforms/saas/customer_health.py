@@ -20,6 +20,7 @@ from transforms.saas.customer_map import customer_of_stripe
 from transforms.saas.subscription_states import happened, known
 from transforms.saas.subscriptions_atomic import next_renewals
 from transforms.techniques import health, mrr
+from transforms.techniques.hierarchy import line_of
 from transforms.techniques.movements import month_closes
 from transforms.techniques.ratios import ratio
 from transforms.techniques.versions import latest
@@ -100,7 +101,7 @@ def customers_atomic(
         how="left",
     )
     below = (
-        placed.selectExpr("explode(split(path, ' > ')) AS above_id", "mrr")
+        placed.select(F.explode(line_of("path")).alias("above_id"), "mrr")
         .groupBy(F.col("above_id").alias(KEY))
         .agg(F.sum("mrr").alias("below_mrr"))
     )

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from schemas.saas_usage import IntCustomerHierarchy, IntFeatureDependencies, IntUserHierarchy
 from transforms.saas.told_versions import latest, told_versions
-from transforms.techniques.hierarchy import PATH_SEPARATOR, descendants, hierarchy, prerequisites
+from transforms.techniques.hierarchy import descendants, hierarchy, path_of, prerequisites
 
 
 def int_customer_hierarchy(
@@ -42,8 +42,7 @@ def int_user_hierarchy(int_user_versions: DataFrame) -> DataFrame:
 
 
 def _told(lines: DataFrame, *, root: str) -> DataFrame:
-    path = F.array_join("line", PATH_SEPARATOR)
-    return lines.withColumn("path", path).withColumnsRenamed(
+    return lines.withColumn("path", path_of("line")).withColumnsRenamed(
         {"root": root, "depth": "hierarchy_depth"}
     )
 

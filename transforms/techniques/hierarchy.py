@@ -6,10 +6,11 @@ Each function runs Spark jobs: a bounded number of rounds of pointer doubling
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-PATH_SEPARATOR = " > "
+# Between the ids of a path, and how the sign is written that an id itself has.
+_BETWEEN, _SIGN, _ESCAPED = " > ", ">", "\\>"
 
 
 def hierarchy(members: DataFrame, *, member: str, parent: str) -> DataFrame:
@@ -56,6 +57,18 @@ def hierarchy(members: DataFrame, *, member: str, parent: str) -> DataFrame:
             (F.col("told").isNotNull() & F.col("up").isNull()).alias("is_orphan"),
         )
     )
+
+
+def path_of(line: str) -> Column:
+    """The ids of an array as one text, `` > `` between them, ``>`` within one as ``\\>``."""
+    escaped = F.transform(line, lambda each: F.replace(each, F.lit(_SIGN), F.lit(_ESCAPED)))
+    return F.array_join(escaped, _BETWEEN)
+
+
+def line_of(path: str) -> Column:
+    """The array of ids that `path_of` wrote; NULL for NULL."""
+    ids = F.split(path, _BETWEEN)
+    return F.transform(ids, lambda each: F.replace(each, F.lit(_ESCAPED), F.lit(_SIGN)))
 
 
 def _lines(edges: DataFrame) -> tuple[DataFrame, DataFrame | None]:

@@ -8,7 +8,13 @@ from random import Random
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from transforms.techniques.hierarchy import descendants, hierarchy, prerequisites
+from transforms.techniques.hierarchy import (
+    descendants,
+    hierarchy,
+    line_of,
+    path_of,
+    prerequisites,
+)
 
 
 def walk(parents: dict[str, str | None]) -> dict[str, tuple]:
@@ -37,6 +43,20 @@ def random_parents(random: Random, case: int) -> dict[str, str | None]:
     names = [f"{case}-{n}" for n in range(random.randint(1, 9))]
     pool = [*names, None, None, f"{case}-nobody"]
     return {name: random.choice(pool) for name in names}
+
+
+def test_a_path_has_just_the_ids_of_its_line(spark: SparkSession) -> None:
+    """Whatever signs the ids are made of; blanks around them no id has."""
+    random = Random(5)
+    lines = [["a"], ["a > b", "c"], ["a >", "> b"], [">", "\\", "\\>", ">\\>"]]
+    for _ in range(400):
+        ids = ["".join(random.choices("ab> \\", k=random.randint(1, 6))) for _ in range(4)]
+        lines.append([text.strip() or "a" for text in ids])
+    frame = spark.createDataFrame([(line,) for line in lines], "line array<string>")
+    paths = frame.select("line", path_of("line").alias("path"))
+    told = paths.select("line", "path", line_of("path").alias("again")).collect()
+    assert [row.again for row in told] == lines
+    assert [row.path for row in told[:2]] == ["a", "a \\> b > c"]
 
 
 def test_case_26_and_random_parents(spark: SparkSession) -> None:
