@@ -26,7 +26,7 @@ from jobs.engine.runner import Run, chosen_systems, tables_to_rebuild
 from jobs.errors import SPARK_ERRORS, STORE_ERRORS, StepFailed, UsageError, VarveError
 from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
-from jobs.lease import Lease
+from jobs.lease import leased
 from jobs.session import build_session, silence_headers, under_spark_submit
 from jobs.settings import Policy, load_policy
 from jobs.systems import STEPS
@@ -77,14 +77,14 @@ def run(
     log_level: LogLevel = "OFF",
 ) -> None:
     """Load what has landed and bring every table up to date."""
-    day, policy, names = _date(as_of), load_policy(conf), chosen_systems(systems or [])
+    policy, names = load_policy(conf), chosen_systems(systems or [])
+    day = _date(as_of, policy)
     anew = tables_to_rebuild(rebuild or [], STEPS, names)
     teller = telling.Teller(quiet=quiet, json_logs=json_logs)
     with (
         _lake(lake, log_level, teller, policy, landing, keeps_classes=True) as opened,
-        Lease(opened.storage, opened.root) as lease,
+        leased(opened),
     ):
-        opened.before_commit = lease.check
         folder = Landing(opened, landing)
         with teller.progress() as report:
             result = Run(
@@ -118,7 +118,8 @@ def plan(
     log_level: LogLevel = "OFF",
 ) -> None:
     """Say what a run would do, and why, without doing it."""
-    day, policy, names = _date(as_of), load_policy(conf), chosen_systems(systems or [])
+    policy, names = load_policy(conf), chosen_systems(systems or [])
+    day = _date(as_of, policy)
     anew = tables_to_rebuild(rebuild or [], STEPS, names)
     teller = telling.Teller()
     with _lake(lake, log_level, teller, policy, landing) as opened:
@@ -280,11 +281,18 @@ def _silent_start(log_level: str) -> Iterator[None]:
             os.close(kept)
 
 
-def _date(text: str) -> date:
+def _date(text: str, policy: Policy) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"--as-of {text!r} is no date. Write it as YYYY-MM-DD.") from error
+    if not policy.earliest_date <= day <= policy.latest_date:
+        raise UsageError(
+            f"--as-of {text} is not from earliest_date {policy.earliest_date} to latest_date "
+            f"{policy.latest_date} of the settings. Days are kept up to as_of: name the day that "
+            "is to be reported."
+        )
+    return day
 
 
 def main() -> NoReturn:

@@ -6,6 +6,8 @@ values. Unknown keys and values out of range are errors, not silence.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import tomllib
 from datetime import date
@@ -183,8 +185,13 @@ def load_policy(override: Path | None = None) -> Policy:
 
 
 def remembered(policy: Policy) -> dict[str, Any]:
-    """The policy as JSON values, as a run leaves it: without [engine], which changes no table."""
-    return policy.model_dump(mode="json", exclude={"engine"})
+    """The policy as JSON values, as a run leaves it: without [engine], which changes no table.
+
+    Of the data that rules are made of, a hash each: the first 12 digits of their SHA-256.
+    """
+    texts = {name: json.dumps(data, sort_keys=True) for name, data in _rules().items()}
+    hashes = {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in texts.items()}
+    return policy.model_dump(mode="json", exclude={"engine"}) | hashes
 
 
 @cache
@@ -227,21 +234,22 @@ def system_settings(
         "latest_date": policy.latest_date,
         "largest_amount": policy.largest_amount,
         "as_of": as_of,
-        "channel_rules": _shipped("channel_rules.toml"),
-        "sites": _shipped("sites.toml"),
-        "rfm_segments": _shipped("rfm_segments.toml")["segments"],
-        "bot_patterns": bot_patterns(),
         **keyed,
-        **_saas_rules(),
+        **_rules(),
         **getattr(policy, system).model_dump(),
     }
 
 
-def _saas_rules() -> dict[str, Any]:
-    """The rules of conf/saas.toml by the names under which steps take them."""
+@cache
+def _rules() -> dict[str, Any]:
+    """The data that rules are made of, by the names under which steps take them."""
     rules = _shipped("saas.toml")
     exponents = rules["currency_exponents"].items()
     return {
+        "channel_rules": _shipped("channel_rules.toml"),
+        "sites": _shipped("sites.toml"),
+        "rfm_segments": _shipped("rfm_segments.toml")["segments"],
+        "bot_patterns": bot_patterns(),
         "mrr_policies": rules["policies"],
         "currency_exponents": {
             code: int(places) for places, all_of in exponents for code in all_of

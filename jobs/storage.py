@@ -179,18 +179,6 @@ class Storage:
             return False
         return True
 
-    def rename(self, source: str, target: str) -> bool:
-        """True when the file moved; False when it was no longer there."""
-        local = local_path(source)
-        if local is not None:
-            try:
-                os.rename(local, local_path(target) or target)
-            except FileNotFoundError:
-                return False
-            return True
-        system, place = self._open(source)
-        return system.exists(place) and system.rename(place, self._path(target))
-
     def delete(self, path: str) -> None:
         """Remove a file, or a folder and all below it, if it is there."""
         local = local_path(path)

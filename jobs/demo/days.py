@@ -24,7 +24,7 @@ from jobs.errors import UsageError
 from jobs.key import FILE_VARIABLE, VARIABLE
 from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
-from jobs.lease import Lease
+from jobs.lease import leased
 from jobs.settings import load_policy
 from jobs.systems import STEPS
 from jobs.telling import Teller
@@ -115,7 +115,7 @@ def run_demo(
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(file.path, place)
         as_of = max(run_days)
-        with Lease(lake.storage, lake.root), teller.progress() as report:
+        with leased(lake), teller.progress() as report:
             run = Run(
                 lake, STEPS, policy, tuple(SYSTEMS), as_of, report=report, notify=teller.notice
             )

@@ -189,6 +189,7 @@ def results_json(result: RunResult) -> str:
                     "rows_recovered": s.written.rows_recovered,
                     "repeated": s.written.rows_repeated,
                     "audits": s.audits,
+                    "tries": s.tries,
                     "seconds": round(s.seconds, 3),
                     "error": s.error,
                 }

@@ -16,13 +16,17 @@ from jobs.landing.passed_over import PassedOver
 
 @dataclass
 class StepResult:
-    """What a step did. ``outcome``: written, unchanged, skipped, failed, blocked, not_run."""
+    """What a step did. ``outcome``: written, unchanged, skipped, failed, blocked, not_run.
+
+    It is tried again where what it held went with an executor: ``tries`` counts from one.
+    """
 
     step: Step
     outcome: str
     mode: str
     reason: str
     seconds: float = 0.0
+    tries: int = 1
     rows_in: int = 0
     written: Written = field(default_factory=Written)
     audits: Findings = field(default_factory=dict)

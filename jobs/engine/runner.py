@@ -34,6 +34,7 @@ from jobs.landing.ledger import Landing
 from jobs.privacy import has_landed, load_privacy, open_policy, stored_key_id
 from jobs.session import suit_to, suit_to_step
 from jobs.settings import Policy, remembered, system_settings
+from schemas import ops as ops_tables
 from schemas.catalog import SYSTEMS, find_tables
 from schemas.contract import Layer, Source, Table, qualified_name
 from transforms.techniques.line_policy import LinePolicy
@@ -170,8 +171,11 @@ class Run:
     def look(self, mends: bool = True) -> None:
         """How the chosen systems' tables stand: as of when, and in which form.
 
-        With ``mends`` they get what their contracts say besides columns.
+        With ``mends`` they, and those of ops, get what their contracts say besides columns.
         """
+        for table in ops_tables.TABLES if mends else ():
+            self.lake.widen(table)
+            self.lake.check_contract(table)
         for system in self.result.systems:
             as_of = self._settled_as_of(system)
             self.result.as_of_by_system[system] = as_of
@@ -330,7 +334,7 @@ class Run:
         started = time.monotonic()
         done.rows_in = self._rows_in(plan)
         suit_to_step(self.lake.spark, done.rows_in)
-        for tries in range(STEP_TRIES):
+        for done.tries in range(1, STEP_TRIES + 1):
             try:
                 with self.lake.held.step():
                     done.written = self._execute(step, plan, done.audits)
@@ -344,7 +348,7 @@ class Run:
                 done.error = f"{name}: {error} in the rows to be written. {UNCHANGED}"
                 break
             except STORE_ERRORS as error:
-                if tries + 1 < STEP_TRIES and lost_executor(error):
+                if done.tries < STEP_TRIES and lost_executor(error):
                     continue
                 blocked = broken_constraint(error)
                 done.outcome = "blocked" if blocked else "failed"

@@ -327,7 +327,7 @@ class Lake:
         return None
 
     def widen(self, table: type[Table]) -> None:
-        """Add the contract's columns that a stored raw table lacks: NULL in the rows it has."""
+        """Add the contract's columns that a stored table lacks: NULL in the rows it has."""
         stored = self._unchecked_form(table)
         if stored is None:
             return

@@ -17,6 +17,8 @@ from jobs.lake import form
 from jobs.lake.commits import Progress
 from jobs.lake.lake import Lake
 from jobs.lake.regions import Everything
+from jobs.settings import load_policy
+from schemas import ops
 from schemas.catalog import SYSTEMS
 from schemas.contract import BIGINT, DATE, STRING, Check, Column, Layer, Table
 from tests.jobs.visits import AS_OF, STEPS, Visitors, Visits, rows_of, two_visits
@@ -62,6 +64,7 @@ def test_what_promises_nothing_of_the_rows_is_mended(
     assert sorted(map(tuple, lake.read(later).collect())) == rows
 
 
+@pytest.mark.parametrize("full_refresh", [False, True], ids=["run", "full refresh"])
 @pytest.mark.parametrize("store", STORES)
 @pytest.mark.parametrize(
     "what",
@@ -76,6 +79,7 @@ def test_what_promises_something_of_the_rows_rebuilds_them(
     tmp_path: Path,
     store: str,
     what: dict[str, Any],
+    full_refresh: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The plan says why, and the table holds new rows to it from then on."""
@@ -84,13 +88,13 @@ def test_what_promises_something_of_the_rows_rebuilds_them(
     monkeypatch.setattr(SYSTEMS["web"], "TABLES", (later,))
     steps = tuple(replace(s, output=later) if s.output is Visitors else s for s in STEPS)
 
-    def run() -> Run:
-        return Run(book.lake, {"web": steps}, book.policy, ["web"], AS_OF)
+    def run(full_refresh: bool = False) -> Run:
+        return Run(book.lake, {"web": steps}, book.policy, ["web"], AS_OF, full_refresh)
 
     plans = {plan.step.output: plan for plan in run().plans()}
     assert (plans[later].mode, plans[later].reason) == ("anew", "its constraints changed")
     assert {plan.mode for table, plan in plans.items() if table is not later} == {"skip"}
-    at_work = run()
+    at_work = run(full_refresh)
     at_work.look()
     at_work.run_steps("web")
     assert not [step.error for step in at_work.result.steps if step.error]
@@ -125,6 +129,59 @@ def test_comments_reach_raw_which_keeps_what_is_its_own(
     assert form_of(lake, later) == form.wanted_form(later)
     assert lake.properties(later)[form.KEY_ID] == "some key"
     assert [tuple(row) for row in lake.read(later).collect()] == [("v1",)]
+
+
+class Told(Table):
+    """One row per thing that a run told."""
+
+    layer = Layer.OPS
+    run_id = Column(STRING, "The run.", required=True)
+    text = Column(STRING, "What it told.")
+    grain = ("run_id",)
+
+
+class ToldLater(Table):
+    """One row per thing that a run told, and to whom."""
+
+    layer = Layer.OPS
+    run_id = Column(STRING, "The run.", required=True)
+    reader = Column(STRING, "Whom it told.")
+    text = Column(STRING, "What it told them.")
+    grain = ("run_id",)
+
+
+ToldLater.__name__ = Told.__name__
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_run_brings_contracts_to_their_tables_and_a_plan_only_looks(
+    spark: SparkSession, tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To those that steps make, to raw and to those of ops, which gain columns."""
+    lake = two_visits(spark, tmp_path, store).lake
+    lake.append(RawVisits, rows_of(lake, RawVisits, [("v1",)]), Progress())
+    lake.append_values(Told, [("1", "a")], Progress())
+    described = changed(Visitors, user_id=Column(STRING, "Another's word for who.", required=True))
+    wider = changed(RawVisits, place=Column(STRING, "Where."))
+    wider.source = RawVisits
+    monkeypatch.setattr(SYSTEMS["web"], "TABLES", (described, wider))
+    monkeypatch.setattr(SYSTEMS["web"], "RAW_TABLES", (wider,))
+    monkeypatch.setattr(ops, "TABLES", (ToldLater,))
+    tables = (Visitors, RawVisits, Told)
+    before = [lake.version(table) for table in tables]
+    steps = tuple(replace(s, output=described) if s.output is Visitors else s for s in STEPS)
+    run = Run(lake, {"web": steps}, load_policy(), ["web"], AS_OF)
+    run.plans()
+    assert [lake.version(table) for table in tables] == before
+    run.look()
+    assert form_of(lake, described) == form.wanted_form(described)
+    assert [tuple(row) for row in lake.read(wider).collect()] == [("v1", None)]
+    lake.append_values(ToldLater, [("2", "us", "b")], Progress())
+    told = lake.read(ToldLater).select("run_id", "reader", "text").orderBy("run_id").collect()
+    assert list(map(tuple, told)) == [("1", None, "a"), ("2", "us", "b")]
+    after = [lake.version(table) for table in tables]
+    run.look()
+    assert [lake.version(table) for table in tables] == after
 
 
 @pytest.mark.parametrize("store", STORES)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from jobs import lease
 from jobs.errors import LeaseHeld
 from jobs.lease import Lease
 from jobs.storage import Storage
@@ -90,6 +91,50 @@ def test_a_process_of_another_container_is_not_judged_by_its_id(tmp_path: Path) 
     folder.mkdir(parents=True)
     there = {"token": "there", "host": socket.gethostname(), "pid": 2**22 - 1, "since": "now"}
     there |= {"processes": "those of another container", "renewed": time.time()}
+    there |= {"process_started": "1"}
     (folder / "00000001.json").write_text(json.dumps(there))
     with pytest.raises(LeaseHeld):
         Lease(STORAGE, str(tmp_path)).__enter__()
+
+
+def test_a_lease_is_renewed_while_it_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a run of some minutes would be taken for dead where only time tells."""
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.02)
+    with Lease(STORAGE, str(tmp_path)) as held:
+        path = Path(held.path)
+        path.write_text(json.dumps({**json.loads(path.read_text()), "renewed": 0}))
+        until = time.monotonic() + 20
+        while not json.loads(path.read_text())["renewed"]:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+    assert not path.exists()
+
+
+class OvertakenStorage(Storage):
+    """A storage in which another takes a later number before this one's file is there."""
+
+    def __init__(self, overtaken_by: dict[str, Any]) -> None:
+        super().__init__(None)  # type: ignore[arg-type]
+        self.overtaken_by = overtaken_by
+
+    def create_text(self, path: str, text: str) -> bool:
+        number = int(Path(path).stem)
+        later = Path(path).with_name(f"{number + 2:08d}.json")
+        later.parent.mkdir(parents=True, exist_ok=True)
+        later.write_text(json.dumps(self.overtaken_by))
+        return super().create_text(path, text)
+
+
+def test_who_is_overtaken_while_taking_a_lease_does_not_hold_it(tmp_path: Path) -> None:
+    other = {
+        "token": "other",
+        "host": "elsewhere",
+        "pid": 1,
+        "since": "now",
+        "renewed": time.time(),
+    }
+    with pytest.raises(LeaseHeld, match="on elsewhere"):
+        Lease(OvertakenStorage(other), str(tmp_path)).__enter__()
+    assert [file.name for file in (tmp_path / "ops/leases").iterdir()] == ["00000003.json"]

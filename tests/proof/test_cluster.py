@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -176,6 +177,9 @@ def test_a_run_whose_worker_is_killed_gives_the_tables_of_one_that_kept_it(
     assert killed, told[-6000:]
     assert was_at_work, told[-6000:]
     assert code == 0, told[-6000:]
+    [results] = (tmp_path / "cluster/ops/run_results").glob("*.json")
+    tries = {step["table"]: step["tries"] for step in json.loads(results.read_text())["steps"]}
+    assert max(tries.values()) > 1, tries
     local = Lake(spark, str(tmp_path / "local"))
     run_web(local, landing, AS_OF)
     found, expected = contents(Lake(spark, str(tmp_path / "cluster"))), contents(local)

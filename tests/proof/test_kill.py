@@ -18,6 +18,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from jobs.lake.lake import Lake
+from schemas.catalog import SYSTEMS
+from schemas.contract import qualified_name
 from schemas.ops import LandedFiles, Releases
 from tests.landing_files import SAMPLES, contents, run_system
 
@@ -26,7 +28,8 @@ pytestmark = pytest.mark.proof
 START = date(2025, 3, 1)
 AS_OF = date(2025, 3, 10)
 Condition = Callable[[Path], bool]
-Stage = tuple[Path, Path, dict, int]
+Rows = dict[str, list[str]]
+Stage = tuple[Path, Path, Rows, Rows, int]
 
 
 def commits(lake: Path, table: str) -> int:
@@ -97,7 +100,16 @@ def _stage(spark: SparkSession, folder: Path, system: str) -> Stage:
     whole = Lake(spark, str(folder / "whole"))
     run_system(whole, folder / "all", AS_OF, system=system)
     files = whole.read(LandedFiles).count()
-    return folder / "base", folder / "all", contents(whole, system), files
+    return folder / "base", folder / "all", contents(whole, system), landed(whole, system), files
+
+
+def landed(lake: Lake, system: str) -> Rows:
+    """The rows of each raw table, but for when they came."""
+    return {
+        qualified_name(raw): sorted(map(str, lake.read(raw).drop("loaded_at", "load_id").collect()))
+        for raw in SYSTEMS[system].RAW_TABLES
+        if lake.version(raw) is not None
+    }
 
 
 def _is_killed(command: list[str], reached: Condition, lake: Path) -> bool:
@@ -130,7 +142,7 @@ def test_a_killed_run_run_again_gives_the_same_tables(
 
     The lease of the dead run is taken over, by a run that chooses its stores itself.
     """
-    base, landing, expected, files = stages(system)
+    base, landing, expected, raw, files = stages(system)
     folder = tmp_path / "lake"
     conf = tmp_path / "engine.toml"
     conf.write_text(f'[engine]\nstore = "{store}"\nfollow = "always_follow"\n')
@@ -153,4 +165,5 @@ def test_a_killed_run_run_again_gives_the_same_tables(
     found = contents(lake, system)
     for table, rows in expected.items():
         assert found[table] == rows, f"{table} differs after a kill {name}"
+    assert landed(lake, system) == raw
     assert lake.read(LandedFiles).count() == files

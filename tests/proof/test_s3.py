@@ -30,12 +30,15 @@ from jobs.package import package
 from schemas import web
 from schemas.contract import Layer, qualified_name
 from tests.landing_files import run_web
+from tests.proof.racing_creates import ROUNDS
 
 pytestmark = pytest.mark.proof
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START, AS_OF = date(2025, 3, 1), date(2025, 3, 3)
 BUCKET = "company"
+RUN = ["--landing", f"s3a://{BUCKET}/landing", "--lake", f"s3a://{BUCKET}/lake"]
+RUN += ["--as-of", str(AS_OF)]
 KEYS = {"AWS_ACCESS_KEY_ID": "varve", "AWS_SECRET_ACCESS_KEY": "a secret of the test"}
 # How a record came is in none of these.
 TABLES = [t for t in web.TABLES if t.layer not in (Layer.RAW, Layer.QUARANTINE)]
@@ -65,9 +68,13 @@ class Server:
 
     def command(self) -> subprocess.Popen[str]:
         """A run of web by the varve command."""
-        submit = " ".join([*self._settings, "pyspark-shell"])
-        command = [sys.executable, "-m", "jobs.run", "run", "web"]
-        return self._start(command, PYSPARK_SUBMIT_ARGS=submit)
+        command = [sys.executable, "-m", "jobs.run", "run", "web", *RUN]
+        return self._start(command, PYSPARK_SUBMIT_ARGS=self._submit_args)
+
+    def race(self) -> subprocess.Popen[str]:
+        """Many creations of one file at one instant, as `racing_creates` has them."""
+        command = [sys.executable, "-m", "tests.proof.racing_creates", f"s3a://{BUCKET}/race"]
+        return self._start(command, PYSPARK_SUBMIT_ARGS=self._submit_args)
 
     def submit(self, folder: Path) -> subprocess.Popen[str]:
         """A run of web by the two lines of the README; ``folder`` holds varve.zip."""
@@ -79,7 +86,11 @@ class Server:
         # For a cluster's data there would be more of each, and no use for so few rows.
         for setting in ("sql.shuffle.partitions=2", "databricks.delta.snapshotPartitions=1"):
             command += ["--conf", f"spark.{setting}"]
-        return self._start([*command, str(ROOT / "jobs/run.py"), "web"])
+        return self._start([*command, str(ROOT / "jobs/run.py"), "web", *RUN])
+
+    @property
+    def _submit_args(self) -> str:
+        return " ".join([*self._settings, "pyspark-shell"])
 
     @property
     def _settings(self) -> list[str]:
@@ -89,10 +100,9 @@ class Server:
         return [word for pair in pairs for word in pair]
 
     def _start(self, command: list[str], **environment: str) -> subprocess.Popen[str]:
-        places = ["--landing", f"s3a://{BUCKET}/landing", "--lake", f"s3a://{BUCKET}/lake"]
         own = {**KEYS, "AWS_REGION": "us-east-1", "PYSPARK_PYTHON": sys.executable}
         return subprocess.Popen(
-            [*command, *places, "--as-of", str(AS_OF)],
+            command,
             env={**os.environ, **own, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -185,6 +195,14 @@ def one_of_two_held(runs: list[subprocess.Popen[str]]) -> None:
     codes = sorted(code for _, code in ended)
     assert codes == [0, LeaseHeld.exit_code], ended
     assert any("is held by process" in told for told, _ in ended), ended
+
+
+def test_of_those_who_create_a_file_on_s3_at_one_instant_one_does(server: Server) -> None:
+    """What the lease rests on; a look before the creation alone would not do."""
+    race = server.race()
+    told, _ = race.communicate(timeout=600)
+    assert race.returncode == 0, told
+    assert json.loads(told.splitlines()[-1]) == [1] * ROUNDS, told
 
 
 def test_a_lake_on_s3_is_that_of_a_local_run_and_two_runs_race_for_its_lease(

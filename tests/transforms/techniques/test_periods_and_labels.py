@@ -39,9 +39,10 @@ def test_a_month_is_made_of_its_days() -> None:
     assert list(periods.days_of(date(2024, 2, 2))) == [date(2024, 2, 2)]
 
 
-def test_months_since_end_with_that_of_as_of() -> None:
+def test_months_since_end_with_that_of_the_day_after_as_of() -> None:
     found = list(periods.months_since(date(2024, 11, 30), date(2025, 2, 3)))
     assert found == [date(2024, 11, 1), date(2024, 12, 1), date(2025, 1, 1), date(2025, 2, 1)]
+    assert list(periods.months_since(date(2024, 11, 30), date(2025, 1, 31))) == found
     assert list(periods.months_since(date(2025, 3, 1), date(2025, 2, 3))) == []
 
 
