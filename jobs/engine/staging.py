@@ -58,10 +58,11 @@ def _good(step: Step, judged: DataFrame) -> DataFrame:
 
 
 def _bad(how: Stage, rows: DataFrame) -> DataFrame:
-    """One row per broken record, from the first of the files it stands in by name."""
+    """One row per broken record, from the first by name of the files that ``how`` prefers."""
     others = [name for name in how.quarantine.columns if name != "record_id"]
+    other = F.coalesce(~F.expr(how.prefer), F.lit(True)).alias("other")
     first = F.min_by(
-        F.struct(*others), F.struct("landed_file", F.coalesce("landed_line", F.lit(-1)))
+        F.struct(*others), F.struct(other, "landed_file", F.coalesce("landed_line", F.lit(-1)))
     )
     return rows.groupBy("record_id").agg(first.alias("first")).select("record_id", "first.*")
 

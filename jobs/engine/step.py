@@ -241,7 +241,8 @@ class Stage:
     ``keep`` leaves one row per grain. Rows that lie in the future by ``instant`` wait
     in quarantine until they are due. Without ``instant``, rows have no time of their own.
     ``in_future`` is the reason that they wait for, and ``grace_days`` how many days after
-    the end of as_of are not called the future.
+    the end of as_of are not called the future. Of a record that several files hold the
+    quarantine keeps one, of those for which ``prefer`` (SQL) is true if there are any.
     """
 
     keep: Transform
@@ -249,6 +250,7 @@ class Stage:
     instant: str | None = None
     in_future: str = "in_future"
     grace_days: int = 1
+    prefer: str = "true"
 
 
 @dataclass(frozen=True)

@@ -217,7 +217,12 @@ STEPS = (
         write=Replace("session_id"),
         also=Also(
             core.sessions_of_visitors,
-            reads=(Changes(FactSession), Changes(FactAppointment), Whole(FactSession)),
+            reads=(
+                Changes(FactSession),
+                Changes(LatestSessions),
+                Changes(FactAppointment),
+                Whole(FactSession),
+            ),
         ),
     ),
     Step(

@@ -87,7 +87,12 @@ STEPS = (
         StgEvents,
         staging.events,
         reads=(Changes(RawEvents),),
-        write=Stage(keep=staging.one_per_event, quarantine=QuarantinedEvents, instant="event_ts"),
+        write=Stage(
+            keep=staging.one_per_event,
+            quarantine=QuarantinedEvents,
+            instant="event_ts",
+            prefer=staging.KNOWS_THE_REFERRER,
+        ),
     ),
     Step(
         FctSessionEvents,

@@ -45,7 +45,7 @@ def shop_of(spark: SparkSession, folder: Path) -> Iterator[Shop]:
         event("u1", "2025-03-01T10:25:00Z"),
         event("u2", "2025-03-02T10:00:00Z"),
         event(CANARIES[0], "soon", page_url=page, event_data=data, user_agent=CANARIES[2]),
-        event("u3", "later", name=""),
+        event("", "later"),
     ]
     file = folder / "landing/web/events/day [1].csv"
     write_csv(file, rows, [*COLUMNS, "nickname"])

@@ -252,7 +252,7 @@ def test_quarantine_is_told_by_reason_and_file(shop: Shop, name: str) -> None:
     assert told == {
         "table": "quarantine.web.stg_events",
         "rows": 3,
-        "reasons": {"timestamp_unreadable": 2, "event_name_missing": 1, "malformed_line": 1},
+        "reasons": {"timestamp_unreadable": 2, "malformed_line": 1, "user_id_missing": 1},
         "files": {file: 3},
     }
     assert json.loads(shop.varve("quarantine", name, "--json").output) == {"tables": [told]}

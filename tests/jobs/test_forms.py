@@ -20,7 +20,7 @@ from jobs.lake.regions import Everything
 from jobs.settings import load_policy
 from schemas import ops
 from schemas.catalog import SYSTEMS
-from schemas.contract import BIGINT, DATE, STRING, Check, Column, Layer, Table
+from schemas.contract import BIGINT, DATE, STRING, Check, Column, Layer, Source, Table
 from tests.jobs.visits import AS_OF, STEPS, Visitors, Visits, rows_of, two_visits
 from tests.landing_files import lake_of, policy_of
 
@@ -107,6 +107,14 @@ def test_what_promises_something_of_the_rows_rebuilds_them(
             book.lake.update(later, wrong, Everything(), Progress())
 
 
+class LandedVisits(Source):
+    """Visits as they land."""
+
+    system = "web"
+    visit_id = Column(STRING, "The visit.")
+    required = (("visit_id",),)
+
+
 class RawVisits(Table):
     """One row per visit as it landed."""
 
@@ -163,7 +171,7 @@ def test_a_run_brings_contracts_to_their_tables_and_a_plan_only_looks(
     lake.append_values(Told, [("1", "a")], Progress())
     described = changed(Visitors, user_id=Column(STRING, "Another's word for who.", required=True))
     wider = changed(RawVisits, place=Column(STRING, "Where."))
-    wider.source = RawVisits
+    wider.source = LandedVisits
     monkeypatch.setattr(SYSTEMS["web"], "TABLES", (described, wider))
     monkeypatch.setattr(SYSTEMS["web"], "RAW_TABLES", (wider,))
     monkeypatch.setattr(ops, "TABLES", (ToldLater,))

@@ -27,6 +27,8 @@ SOURCES = {
 }
 MAX_LOGINS, ATTRIBUTION_DAYS = 5, 30
 EARLIEST, LATEST, LARGEST_AMOUNT = "2000-01-01", "2100-01-01", 10**12
+# Foreign ones; the landed insurance_plan_id of users is their own text, and tracked.
+IDS = ("login_user_id", "device_id", "into_user_id", "appointment_id", "provider_id")
 
 
 def _id(name: str) -> str:
@@ -74,7 +76,7 @@ class Oracle:
                     sound.append(f"coalesce({name} >= TIMESTAMPTZ '{EARLIEST} 00:00Z', true)")
                     if name != time:
                         sound.append(f"coalesce({name} < TIMESTAMPTZ '{LATEST} 00:00Z', true)")
-                elif name in ("login_user_id", "device_id", *keys[source][:1], "into_user_id"):
+                elif name in IDS or name in keys[source][:1]:
                     columns.append(f"{_id(name)} AS {name}")
                 elif name == "amount":
                     columns.append("TRY_CAST(amount AS DECIMAL(18, 2)) AS amount")

@@ -86,6 +86,15 @@ class Company:
         there = {i: self.item(i, day) for i in sorted(self.items)}
         return {i: v for i, v in there.items() if v and v["subscription_id"] == name}
 
+    def items_before(self, name: str, day: date) -> list[dict[str, Any]]:
+        """Every version of the items that were the subscription's by the end of the day."""
+        found = []
+        for of in self.items.values():
+            over = of[-1].get("deleted_at")
+            until = min(self.end(day), over) if over else self.end(day)
+            found += [v for v in of if v["since"] < until and v["subscription_id"] == name]
+        return found
+
     def state(self, name: str, day: date) -> dict[str, Any] | None:
         """The subscription at the end of the day; None before its first version."""
         end, of = self.end(day), self.subscriptions[name]
@@ -109,7 +118,8 @@ class Company:
             if v.get("cancel_at_period_end"):
                 ends = v.get("current_period_end")
                 if ends is None:
-                    told = [i.get("current_period_end") for i in self.items_of(name, day).values()]
+                    there = list(self.items_of(name, day).values()) or self.items_before(name, day)
+                    told = [i.get("current_period_end") for i in there]
                     ends = max((t for t in told if t), default=None)
                 over = over or (ends is not None and ends < end)
         last = of[-1].get("ended_at")

@@ -193,18 +193,38 @@ def follow_twice(
 
 
 def test_a_session_follows_its_later_states(spark: SparkSession, tmp_path: Path) -> None:
-    """Case 51: landing page and user agent change nothing but dim_session."""
+    """Case 51: landing page and user agent change nothing but dim_session.
+
+    Of two sessions of one person the earlier stays the first.
+    """
     files = []
     for number, (page, agent) in enumerate([("/old", "Desktop"), ("/new", "An iPhone")]):
         at = f"2025-03-0{number + 1}T10:00:00Z"
         row = {"session_id": "s1", "started_at": "2025-03-01T10:00:00Z", "updated_at": at}
-        row |= {"landing_page": page, "user_agent": agent}
+        row |= {"landing_page": page, "user_agent": agent, "login_user_id": "u"}
+        before = {**row, "session_id": "s0", "started_at": "2025-02-01T10:00:00Z"}
         files.append(tmp_path / "all" / f"healthcare/sessions/{number}.csv")
-        write_csv(files[-1], [row], row)
+        write_csv(files[-1], [row] if number else [before, row], row)
     lake, whole = follow_twice(spark, tmp_path, "healthcare", files, [AS_OF, AS_OF])
-    [session] = lake.read(healthcare.DimSession).collect()
+    first, session = lake.read(healthcare.DimSession).orderBy("session_id").collect()
     assert (session.landing_page, session.device_type) == ("/new", "Mobile")
+    assert (first.is_first_touch, session.is_first_touch) == (True, False)
     assert contents(lake, "healthcare") == contents(whole, "healthcare")
+
+
+def test_an_event_that_waits_keeps_what_any_of_its_files_told(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """One file has no referrer column, another an empty one: nobody led there."""
+    files = [tmp_path / "all/web/events/a.csv", tmp_path / "all/web/events/b.csv"]
+    waits = event("u", "2025-03-13T10:00:00Z", page_url="https://shop.example/")
+    for file, columns in zip(files, (set(waits), {*waits, "referrer"}), strict=True):
+        write_csv(file, [waits], sorted(columns))
+    days = [AS_OF, AS_OF, date(2025, 3, 14)]
+    lake, whole = follow_twice(spark, tmp_path, "web", [*files, Path()], days)
+    [found] = lake.read(web.StgEvents).collect()
+    assert found.channel == "Direct"
+    assert contents(lake) == contents(whole)
 
 
 def test_a_look_back_over_a_clock_change_reaches_every_touch(

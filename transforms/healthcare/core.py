@@ -247,17 +247,22 @@ def dim_session(
 
 
 def sessions_of_visitors(
-    session_changes: DataFrame, appointment_changes: DataFrame, fact_session: DataFrame
+    session_changes: DataFrame,
+    state_changes: DataFrame,
+    appointment_changes: DataFrame,
+    fact_session: DataFrame,
 ) -> DataFrame:
     """Distinct session_id of all sessions of the people that these changes name.
 
     With a session, or with what a booking is attributed to, another becomes the first
-    or the last touch, or ceases to be it.
+    or the last touch, or ceases to be it; and whether a session is the first is told
+    from all of that person's.
     """
     attributed = appointment_changes.where("attributed_session_id IS NOT NULL").select(
         F.col("attributed_session_id").alias("session_id")
     )
-    named = fact_session.join(F.broadcast(attributed.distinct()), on="session_id", how="left_semi")
+    touched = attributed.union(state_changes.select("session_id"))
+    named = fact_session.join(F.broadcast(touched.distinct()), on="session_id", how="left_semi")
     people = session_changes.select("canonical_user_id").union(named.select("canonical_user_id"))
     theirs = fact_session.join(
         F.broadcast(people.distinct()), on="canonical_user_id", how="left_semi"

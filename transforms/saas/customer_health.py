@@ -255,8 +255,9 @@ def customer_success_accounts(
         *[f"points_{name} AS before_{name}" for name in COMPONENTS],
     )
     moved = [
-        f"named_struct('by', -abs(coalesce(points_{name}, 0D) - coalesce(before_{name}, 0D)), "
-        f"'name', '{name}')"
+        f"named_struct('by', CAST(-abs(coalesce(points_{name}, 0D) "
+        # Points are thirds and ninths: in all of a double's digits no two moved alike.
+        f"- coalesce(before_{name}, 0D)) AS DECIMAL(20,9)), 'name', '{name}')"
         for name in COMPONENTS
     ]
     most = f"array_min(array({', '.join(moved)}))"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from transforms.techniques.sql_text import with_columns
 from transforms.techniques.versions import with_validity
@@ -174,7 +175,11 @@ def subscription_pieces(
 
 
 def _with_items_period_end(parts: DataFrame, items: DataFrame) -> DataFrame:
-    """Parts whose own version tells no period's end, cut where their items' greatest changes."""
+    """Parts whose own version tells no period's end, cut where their items' greatest changes.
+
+    Where no item is there any more it is that of those that were: an end that has passed
+    does not come back because the end took the items away.
+    """
     ends = items.selectExpr(
         "subscription_id",
         "current_period_end AS ends",
@@ -197,10 +202,15 @@ def _with_items_period_end(parts: DataFrame, items: DataFrame) -> DataFrame:
     )
     greatest = (
         cut.join(ends, on="subscription_id", how="inner")
-        .where("item_from <= at AND (item_to IS NULL OR at < item_to)")
+        .where("item_from <= at")
         .groupBy("subscription_id", "at")
-        .agg({"ends": "max"})
-        .withColumnRenamed("max(ends)", "greatest_end")
+        .agg(
+            F.expr(
+                "CASE WHEN bool_or(item_to IS NULL OR at < item_to) "
+                "THEN max(ends) FILTER (WHERE item_to IS NULL OR at < item_to) "
+                "ELSE max(ends) END AS greatest_end"
+            )
+        )
     )
     found = cut.join(greatest, on=["subscription_id", "at"], how="left")
     return with_columns(

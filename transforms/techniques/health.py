@@ -18,6 +18,7 @@ from transforms.techniques.sql_text import with_columns
 LEAST_COVERAGE = 0.5
 HEALTHY, WATCH = 70, 40
 PLACES = 4
+_WHOLE = "DECIMAL(38,0)"
 
 
 def scored(frame: DataFrame, *, weights: Mapping[str, float]) -> DataFrame:
@@ -40,9 +41,11 @@ def scored(frame: DataFrame, *, weights: Mapping[str, float]) -> DataFrame:
         for name, weight in weights.items()
     }
     pointed = with_columns(with_weight, {"coverage_share": f"__known / {whole}D", **points})
-    # In decimals, whose half is a half, and whose sum does not depend on its order.
+    # In decimals, whose half is a half, and whose sum does not depend on its order. Three
+    # thirds are a whole again in fewer places than they were added in.
     total = " + ".join(f"CAST(coalesce({name}, 0D) AS DECIMAL(20,12))" for name in points)
-    score = f"CASE WHEN {covered} THEN CAST(round({total}, {PLACES}) AS DOUBLE) END"
+    exact = f"CAST({total} AS DECIMAL(20,9))"
+    score = f"CASE WHEN {covered} THEN CAST(round({exact}, {PLACES}) AS DOUBLE) END"
     rated = with_columns(pointed, {"health_score": score})
     status = (
         "CASE WHEN health_score IS NULL THEN 'insufficient_data' "
@@ -75,19 +78,22 @@ def discrimination(snapshots: DataFrame) -> DataFrame:
         F.expr("sum(left_here * (stayed_above + stayed_here / 2D)) AS won"),
         F.expr("CAST(sum(left_here) AS DOUBLE) * sum(stayed_here) AS pairs"),
     )
-    # Of whole sums, for one over many rows depends on their order in its last bits.
-    s, y = "CAST(score AS DECIMAL(12,6))", "CAST(has_left AS INT)"
+    # In whole numbers to the last quotient: a sum of doubles depends on their order in its
+    # last bits, and the difference of two large ones has no others.
+    s = f"CAST(CAST(score AS DECIMAL(12,6)) * 1000000 AS {_WHOLE})"
+    y = f"CAST(CAST(has_left AS INT) AS {_WHOLE})"
     sums = snapshots.agg(
-        F.expr("CAST(count(*) AS DOUBLE) AS n"),
-        F.expr(f"CAST(sum({s}) AS DOUBLE) AS s"),
-        F.expr(f"CAST(sum({s} * {s}) AS DOUBLE) AS ss"),
-        F.expr(f"CAST(sum({y}) AS DOUBLE) AS y"),
-        F.expr(f"CAST(sum({s} * {y}) AS DOUBLE) AS sy"),
-        F.expr("min(score) < max(score) AND min(has_left) < max(has_left) AS varies"),
+        F.expr(f"CAST(count(*) AS {_WHOLE}) AS n"),
+        F.expr(f"sum({s}) AS s"),
+        F.expr(f"sum({s} * {s}) AS ss"),
+        F.expr(f"sum({y}) AS y"),
+        F.expr(f"sum({s} * {y}) AS sy"),
     )
-    spread = "(n * ss - s * s) * (n * y - y * y)"
+    together, of_scores, of_leaving = (
+        f"CAST({difference} AS DOUBLE)"
+        for difference in ("n * sy - s * y", "n * ss - s * s", "n * y - y * y")
+    )
     return pairs.join(sums, how="cross").selectExpr(
         "try_divide(won, pairs) AS auc",
-        f"CASE WHEN varies AND {spread} > 0 THEN (n * sy - s * y) / sqrt({spread}) END "
-        "AS correlation",
+        f"try_divide({together}, sqrt({of_scores}) * sqrt({of_leaving})) AS correlation",
     )

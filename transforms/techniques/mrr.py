@@ -120,9 +120,24 @@ def after_amount(units: str, amount: str, total: str) -> str:
     total = f"({total})"
     left = f"({total} - least({amount}, {total}))"
     exact = half_up(f"try_multiply({units}, {left})", total)
-    close = f"CAST(CAST({units} AS DOUBLE) * (CAST({left} AS DOUBLE) / {total}) AS {WHOLE})"
-    share = f"coalesce({exact}, {close})"
+    share = f"coalesce({exact}, {_long_share(units, left, total)})"
     return f"CASE WHEN {amount} > 0 AND {total} > 0 THEN {share} ELSE {units} END"
+
+
+def _long_share(units: str, part: str, total: str) -> str:
+    """SQL: units × part / total half up, where the product has more than 38 digits.
+
+    By long division: part is high × 10^11 + low, and what high leaves goes down to low.
+    """
+    given = f"struct({units} AS n, CAST({part} AS {WHOLE}) AS part, CAST({total} AS {WHOLE}) AS d)"
+    step = "100000000000BD"
+    high = f"CAST((s.part - s.part % {step}) / {step} AS {WHOLE})"
+    product = f"CAST(try_multiply(s.n, {high}) AS {WHOLE})"
+    whole = f"CAST(try_divide({product} - {product} % s.d, s.d) AS {WHOLE})"
+    rest = f"try_multiply({product} % s.d, {step})"
+    low = half_up(f"try_add({rest}, try_multiply(s.n, s.part % {step}))", "s.d")
+    value = f"try_add(try_multiply({whole}, {step}), {low})"
+    return f"transform(array({given}), s -> CAST({value} AS {WHOLE}))[0]"
 
 
 def shown(units: str) -> str:

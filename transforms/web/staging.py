@@ -68,7 +68,9 @@ def one_per_event(rows: DataFrame) -> DataFrame:
 
 def _typed(channel_rules: Mapping[str, Any]) -> dict[str, str]:
     # A struct would be filled from the first object of an array, too.
-    an_object = "CASE WHEN startswith(ltrim(event_data), '{') THEN event_data END"
+    # White space of JSON before it is none of it.
+    first = "trim(LEADING ' \\t\\r\\n' FROM event_data)"
+    an_object = f"CASE WHEN startswith({first}, '{{') THEN event_data END"
     options = "'columnNameOfCorruptRecord', 'unreadable', 'allowSingleQuotes', 'false'"
     with_query = "CASE WHEN contains(page_url, '?') THEN page_url END"
     known = channels.click_id_names(channel_rules)
@@ -78,7 +80,7 @@ def _typed(channel_rules: Mapping[str, Any]) -> dict[str, str]:
         "details": f"from_json({an_object}, '{_EVENT_DATA}', map({options}))",
         "record_id": _record_id(),
         "click_id": channels.first_click_id(with_query, known),
-        "has_referrer_column": f"NOT {_lacks('referrer')}",
+        "has_referrer_column": _has_referrer_column("missing_columns"),
     }
 
 
@@ -110,8 +112,12 @@ def _broken(days: Days, largest_amount: int) -> str:
     return f"array_compact(array_insert({rules}, 1, malformed_reason))"
 
 
-def _lacks(column: str) -> str:
-    return f"array_contains(split(coalesce(missing_columns, ''), ','), {literal(column)})"
+def _has_referrer_column(missing: str) -> str:
+    return f"NOT array_contains(split(coalesce({missing}, ''), ','), 'referrer')"
+
+
+# Of an event in quarantine: another file that holds it, too, may not tell.
+KNOWS_THE_REFERRER = _has_referrer_column("get_json_object(record, '$.missing_columns')")
 
 
 def _record_id() -> str:

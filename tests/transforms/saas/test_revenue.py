@@ -115,6 +115,12 @@ def company() -> Billing:
         cancel_at_period_end="true",
         current_period_end="2026-01-01T00:00:00Z",
     )
+    c.subscription("10i", cancel_at_period_end="true")
+    of_item = {"current_period_end": "2025-03-15T00:00:00Z"}
+    c.item("i10i", "10i", "m50", **of_item)
+    c.item(
+        "i10i", "10i", "m50", at=of_item["current_period_end"], **of_item, deleted_at="2025-03-15"
+    )
     c.sold("11", "m50")
     c.subscription("11", at="2025-03-05T00:00:00Z", ended_at="2025-03-01T00:00:00Z")
     born = "2025-01-03T00:00:00Z"
@@ -309,6 +315,10 @@ def test_a_subscription_is_over_when_it_is_however_late_that_is_told(made: Compa
     assert made.daily["10", date(2026, 1, 1)].status == "ended"
     assert made.movements("10")[1:] == [("2026-01-01", "churn", 50)]
     assert made.transitions("10") == ["started", "cancel_scheduled", "ended"]
+    # That its end took its item away does not bring it back.
+    assert made.mrr("10i", "2025-03-14", "2025-03-15", "2025-03-16") == [50, 0, None]
+    assert made.versions["10i"][-1].status == "ended"
+    assert made.versions["10i"][-1].valid_from == datetime(2025, 3, 15)
     assert made.mrr("11", "2025-02-28", "2025-03-01") == [50, 0]
     assert made.versions["11"][-1].valid_from == datetime(2025, 3, 1)
     assert made.versions["11"][-1].status == "ended"

@@ -119,8 +119,7 @@ def test_amounts_are_exact_and_rounded_half_up_once(spark: SparkSession) -> None
         assert Fraction(row.amount) == _half_up(row.off * per_month, 10)
         whole, off = listed * 10**10 + 17, min(1000, listed * 10**10 + 17)
         share = listed * (whole - off) / whole if listed else Fraction(0)
-        # Beyond, the product has more digits than there are.
-        assert listed >= 10**8 or Fraction(row.shared) == _half_up(share, 10)
+        assert Fraction(row.shared) == _half_up(share, 10)
 
 
 def test_an_amount_without_interval_or_beyond_meaning_is_none(spark: SparkSession) -> None:
@@ -234,7 +233,19 @@ def test_health_is_of_what_is_known(spark: SparkSession) -> None:
     assert (found[0].points_a, found[0].points_b) == (40 * 80 / 60, None)
     assert found[1].points_a is None
 
+    # Three thirds are a whole, whose half goes up.
+    thirds = spark.createDataFrame(
+        [(3.90625, 20.0, 200 / 3, 50.0, None)],
+        ", ".join(f"score_{name} double" for name in "abcde"),
+    )
+    weights = {"a": 25, "b": 20, "c": 15, "d": 15, "e": 25}
+    assert [r.health_score for r in health.scored(thirds, weights=weights).collect()] == [29.9688]
+
     random = Random(2)
+    near = spark.createDataFrame([(96.9999, True), (97.0, False)], "score double, has_left boolean")
+    assert [r.correlation for r in health.discrimination(near).collect()] == [-1]
+    same = spark.createDataFrame([(5.0, True), (5.0, False)], "score double, has_left boolean")
+    assert [r.correlation for r in health.discrimination(same).collect()] == [None]
     scores = [(float(random.randrange(20)), random.random() < 0.4) for _ in range(60)]
     told = health.discrimination(spark.createDataFrame(scores, "score double, has_left boolean"))
     [row] = told.collect()

@@ -25,6 +25,7 @@ JUDGED: tuple[tuple[dict[str, str], list[str]], ...] = (
     ({"event_data": '{"revenue": "-1000000000000"}'}, ["revenue_out_of_range"]),
     ({"event_data": '{"revenue": 999999999999.99}'}, []),
     ({"event_data": '{"revenue": 1e30}'}, ["revenue_unreadable"]),
+    ({"event_data": '\n\t{"revenue": 1e30}'}, ["revenue_unreadable"]),
     ({"event_data": '{"revenue": 1e400}'}, ["revenue_unreadable"]),
     ({"event_data": '{"revenue": "1e-999999999"}'}, ["revenue_unreadable"]),
     ({"event_data": '{"revenue": "١٢"}'}, ["revenue_unreadable"]),
