@@ -40,8 +40,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
+def spark(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
     warehouse = tmp_path_factory.mktemp("warehouse")
+    # Proofs plan for most of an hour, for which code is worth compiling well.
+    is_long = request.config.option.markexpr == "proof"
     return build_session(
         {
             "spark.master": "local[2]",
@@ -53,5 +55,5 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
             "spark.databricks.delta.delta.log.cacheSize": "60",
             "spark.sql.warehouse.dir": str(warehouse),
         },
-        places=[str(warehouse)],
+        places=[] if is_long else [str(warehouse)],
     )

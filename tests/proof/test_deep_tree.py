@@ -1,4 +1,4 @@
-"""A tree of categories that is one chain of ten thousand: fifty million ancestors."""
+"""Trees that no shop and no company has: a chain of ten thousand, a hundred thousand cycles."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from transforms.ecommerce import core
+from transforms.techniques.hierarchy import hierarchy
 
 pytestmark = pytest.mark.proof
 
@@ -29,3 +30,15 @@ def test_a_chain_of_ten_thousand_categories_has_its_paths(spark: SparkSession) -
         assert row.product_category_id == f"c{row.level - 1}"
         assert row.path_ids == [f"c{number}" for number in range(row.level)]
         assert row.path_names == [f"Category {number}" for number in range(row.level)]
+
+
+def test_many_who_are_above_themselves_are_roots(spark: SparkSession) -> None:
+    """At first hand, as exports write a root, or by two: lines do not grow with their number."""
+    above = "CASE WHEN id < 50000 THEN id ELSE id + 1 - 2 * (id % 2) END"
+    members = spark.range(100_000).selectExpr(
+        "concat('m', id) AS id", f"concat('m', {above}) AS up"
+    )
+    lines = hierarchy(members, member="id", parent="up")
+    assert (
+        lines.where("is_in_cycle AND NOT is_orphan AND depth = 0 AND root = id").count() == 100_000
+    )

@@ -137,7 +137,7 @@ def _discounts(
     known_coupons = latest(coupons, keys=("coupon_id",), at="version_at").where(
         is_in("duration", policy["discounts"])
     )
-    months = "make_interval(0, CAST(least(duration_in_months, 1200) AS INT))"
+    months = "make_interval(0, CAST(greatest(least(duration_in_months, 1200), 0) AS INT))"
     ends = f"coalesce(ended_at, CASE WHEN duration = 'repeating' THEN started_at + {months} END)"
     told = (
         latest(discounts, keys=("discount_id",), at="version_at")

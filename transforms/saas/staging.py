@@ -115,8 +115,11 @@ def staged(
 
 
 def greatest_tie(rows: DataFrame, of: Landed) -> DataFrame:
-    """Of events of one id and day the one with the greatest tie text."""
-    best = F.max_by(F.struct(*of.staged.columns), "tie_text").alias("best")
+    """Of events of one id and day the one with the greatest tie text.
+
+    Records that differ in columns that nobody knows have one tie text: then by record_id.
+    """
+    best = F.max_by(F.struct(*of.staged.columns), F.struct("tie_text", "record_id")).alias("best")
     return rows.groupBy(*of.staged.grain).agg(best).select("best.*")
 
 

@@ -28,22 +28,28 @@ def hierarchy(members: DataFrame, *, member: str, parent: str) -> DataFrame:
     known = told.select(F.col("id").alias("up"), F.lit(True).alias("__known"))
     edges = (
         told.join(known, on="up", how="left")
-        .select("id", F.col("up").alias("told"), F.when(F.col("__known"), F.col("up")).alias("up"))
+        .select(
+            "id",
+            F.col("up").alias("told"),
+            # Who is told to be above itself is a root, as exports write one: no way to go.
+            F.when(F.col("__known") & (F.col("up") != F.col("id")), F.col("up")).alias("up"),
+            F.coalesce("__known", F.lit(False)).alias("is_known"),
+        )
         .localCheckpoint()
     )
+    in_cycle = edges.where("told = id").select("id")
     lines, endless = _lines(edges.select("id", "up"))
-    if endless is None:
-        in_cycle = edges.select("id").limit(0)
-    else:
-        in_cycle = endless.select(F.col("next").alias("id")).distinct().localCheckpoint()
+    if endless is not None:
+        gone_round = endless.select(F.col("next").alias("id")).distinct().localCheckpoint()
         cut = (
             edges.select("id", "up")
             .join(endless.select("id"), on="id", how="left_semi")
-            .join(in_cycle.withColumn("__cycle", F.lit(True)), on="id", how="left")
+            .join(gone_round.withColumn("__cycle", F.lit(True)), on="id", how="left")
             .select("id", F.when(F.col("__cycle").isNull(), F.col("up")).alias("up"))
         )
         below, _ = _lines(cut)
         lines = lines.unionByName(below)
+        in_cycle = in_cycle.union(gone_round)
     return (
         edges.join(lines, on="id", how="inner")
         .join(in_cycle.withColumn("__cycle", F.lit(True)), on="id", how="left")
@@ -54,7 +60,7 @@ def hierarchy(members: DataFrame, *, member: str, parent: str) -> DataFrame:
             (F.size("line") - 1).alias("depth"),
             "line",
             F.col("__cycle").isNotNull().alias("is_in_cycle"),
-            (F.col("told").isNotNull() & F.col("up").isNull()).alias("is_orphan"),
+            (F.col("told").isNotNull() & ~F.col("is_known")).alias("is_orphan"),
         )
     )
 
@@ -76,17 +82,18 @@ def _lines(edges: DataFrame) -> tuple[DataFrame, DataFrame | None]:
 
     ``edges`` has id and up, NULL or another id. A round in which nobody arrives is the
     last in which anybody could: who is deeper has someone of that depth above. The
-    others go on for as many steps as there are of them; then where they got to is on a
-    cycle, and all of each cycle is got to.
+    others go on, without their lines, for as many steps as there are of them; then where
+    they got to is on a cycle, and all of each cycle is got to.
     """
     reached = edges.select(
         "id", F.col("up").alias("next"), F.array("id").alias("line")
     ).localCheckpoint()
     rounds, before = 0, -1
     while left := reached.where("next IS NOT NULL").count():
-        if left == before and 2**rounds >= left:
+        if left == before:
             endless = reached.where("next IS NOT NULL").select("id", "next")
-            return reached.where("next IS NULL").select("id", "line"), endless
+            ended = reached.where("next IS NULL").select("id", "line")
+            return ended, _far_on(endless, steps=2**rounds, wanted=left)
         onward = reached.select(
             F.col("id").alias("next"),
             F.col("next").alias("next_2"),
@@ -105,6 +112,19 @@ def _lines(edges: DataFrame) -> tuple[DataFrame, DataFrame | None]:
         )
         rounds, before = rounds + 1, left
     return reached.select("id", "line"), None
+
+
+def _far_on(endless: DataFrame, *, steps: int, wanted: int) -> DataFrame:
+    """The ids and where each gets in at least ``wanted`` steps, of where it does in ``steps``."""
+    while steps < wanted:
+        onward = endless.select(F.col("id").alias("next"), F.col("next").alias("next_2"))
+        endless = (
+            endless.join(onward, on="next", how="inner")
+            .select("id", F.col("next_2").alias("next"))
+            .localCheckpoint()
+        )
+        steps *= 2
+    return endless
 
 
 def descendants(lines: DataFrame, *, member: str, direct: str, every: str) -> DataFrame:

@@ -86,7 +86,9 @@ def whole(text: str, kind: str = "INT") -> str:
 
 def double(text: str) -> str:
     """SQL: DOUBLE of decimal text; NULL for NULL, other text, and what is no finite number."""
-    return f"CAST({amount(text, 'decimal(38,12)')} AS DOUBLE)"
+    read = f"try_cast(CASE WHEN {text} RLIKE {literal(_NUMBER)} THEN {text} END AS DOUBLE)"
+    # There is one zero.
+    return f"CASE WHEN abs({read}) < double('Infinity') THEN {read} + 0D END"
 
 
 def flag(text: str) -> str:

@@ -102,6 +102,10 @@ def company() -> Billing:
         c.sold(name, "m100")
         for coupon in coupons:
             c.discount(coupon, subscription_id=name)
+    for name, months in (("8h", -(2**63)), ("8i", 2**63 - 1)):
+        c.coupon(f"c{name}", "repeating", percent_off=10, duration_in_months=months)
+        c.sold(name, "m100")
+        c.discount(f"c{name}", subscription_id=name, started_at="2025-01-01T00:00:00Z")
     c.sold("8f", "m100", "k8f")
     c.sold("8g", "m100", "k8f")
     c.discount("c20", stripe_customer_id="k8f")
@@ -304,6 +308,9 @@ def test_discounts_are_taken_off(made: Company, baremetrics: Company) -> None:
     days = ("2025-01-30", "2025-01-31", "2025-04-29", "2025-04-30")
     assert made.mrr("9", *days) == [100, 50, 50, 100]
     assert ("2025-04-01", "expansion", 50) in made.movements("9")
+    # A length that no calendar has: over before it began, or never.
+    assert made.mrr("8h", "2025-01-01", "2025-12-31") == [100, 100]
+    assert made.mrr("8i", "2025-01-01", "2025-12-31") == [90, 90]
     # Once, where the policy takes it: for one interval.
     days = ("2025-01-09", "2025-01-10", "2025-02-09", "2025-02-10")
     assert baremetrics.mrr("8", *days) == [100, 80, 80, 100]

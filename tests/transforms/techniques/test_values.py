@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from transforms.techniques.bots import with_is_bot
 from transforms.techniques.dedupe import first_per_key
 from transforms.techniques.money import money_sum, spread_money
-from transforms.techniques.quality import blank_to_null, broken_rules, instant, trimmed
+from transforms.techniques.quality import blank_to_null, broken_rules, double, instant, trimmed
 
 
 def test_the_latest_record_wins_and_ties_have_one_winner_in_any_order(spark: SparkSession) -> None:
@@ -37,6 +37,15 @@ def test_the_winner_of_a_tie_is_the_same_whichever_columns_come_first(spark: Spa
     turned = frame.select("number", "at", "id")
     [second] = first_per_key(turned, keys=("id",), order=(F.col("at"),)).collect()
     assert first.number == second.number
+
+
+def test_a_double_holds_what_a_double_can(spark: SparkSession) -> None:
+    texts = {"1e30": 1e30, "2.5e-13": 2.5e-13, " -1.5 ": -1.5, "-0": 0.0, "1e400": None}
+    texts |= {"NaN": None, "Infinity": None, "1f": None, "0x1": None, "": None, "١": None}
+    frame = spark.createDataFrame([(text,) for text in texts], "text string")
+    found = [row[0] for row in frame.selectExpr(double("text")).collect()]
+    assert found == list(texts.values())
+    assert [str(value) for value in found][3] == "0.0"
 
 
 def test_every_broken_rule_is_named_and_an_unknown_is_kept(spark: SparkSession) -> None:
