@@ -105,7 +105,7 @@ def measured(
     spark: SparkSession, folder: Path, source: type[Source], policy: LinePolicy | None
 ) -> tuple[float, float]:
     """Seconds of the clock and of the processors to land a source's files in a new lake."""
-    lake = Lake(spark, str(folder / "lake"), store="spark")
+    lake = Lake(spark, str(folder / "lake"))
     landing = Landing(lake, str(folder / "landing"))
     clock, work = time.monotonic(), processor_seconds()
     landing.load(source, raw_table(source), "bench", datetime.now(UTC), policy)
