@@ -15,26 +15,15 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from jobs.errors import LeaseHeld
-from jobs.lake.lake import Lake
 from jobs.storage import FILE_ERRORS, Storage
 
 RENEW_SECONDS = 30
 EXPIRES_SECONDS = 300
 FOLDER = "ops/leases"
-
-
-@contextmanager
-def leased(lake: Lake) -> Iterator[None]:
-    """Hold a lake for the time of a block, in which each of its commits looks at the lease."""
-    with Lease(lake.storage, lake.root) as lease:
-        lake.before_commit = lease.check
-        yield
 
 
 class Lease:

@@ -25,8 +25,8 @@ from jobs.engine.quarantine import held, quarantining_steps
 from jobs.engine.runner import Run, chosen_systems, tables_to_rebuild
 from jobs.errors import SPARK_ERRORS, STORE_ERRORS, StepFailed, UsageError, VarveError
 from jobs.lake.lake import Lake
+from jobs.lake.leased import leased
 from jobs.landing.ledger import Landing
-from jobs.lease import leased
 from jobs.session import build_session, silence_headers, under_spark_submit
 from jobs.settings import Policy, load_policy
 from jobs.systems import STEPS

@@ -40,10 +40,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def spark(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
+def spark(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
     warehouse = tmp_path_factory.mktemp("warehouse")
-    # Proofs plan for most of an hour, for which code is worth compiling well.
-    is_long = request.config.option.markexpr == "proof"
+    # Of no places, so that Java compiles its code well: tests plan for many minutes.
     return build_session(
         {
             "spark.master": "local[2]",
@@ -54,6 +53,5 @@ def spark(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             # hour: those of dozens of lakes fill the heap.
             "spark.databricks.delta.delta.log.cacheSize": "60",
             "spark.sql.warehouse.dir": str(warehouse),
-        },
-        places=[] if is_long else [str(warehouse)],
+        }
     )

@@ -23,8 +23,8 @@ from jobs.engine.runner import Run
 from jobs.errors import UsageError
 from jobs.key import FILE_VARIABLE, VARIABLE
 from jobs.lake.lake import Lake
+from jobs.lake.leased import leased
 from jobs.landing.ledger import Landing
-from jobs.lease import leased
 from jobs.settings import load_policy
 from jobs.systems import STEPS
 from jobs.telling import Teller
