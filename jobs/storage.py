@@ -16,6 +16,7 @@ import sys
 import uuid
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ else:
 FILE_ERRORS = (OSError, EOFError, zlib.error, zstd.ZstdError, *SPARK_ERRORS)
 # Endings of what is unpacked as it is read.
 PACKED = (".gz", ".zst")
+_ONLY_IF_ABSENT = "fs.option.create.conditional.overwrite"
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class Storage:
     def create_text(self, path: str, text: str) -> bool:
         """Write a file that is not there, whole or not at all; False where another was first.
 
-        An object store must offer conditional writes for this to hold there.
+        On S3 by a conditional write; of other file systems by their own promise of creation.
         """
         local = local_path(path)
         if local is not None:
@@ -176,6 +178,9 @@ class Storage:
         except SPARK_ERRORS:
             if not self.exists(path):
                 raise
+            # It may be there though the answer to its writing was lost.
+            with suppress(*FILE_ERRORS):
+                return self.text(path) == text
             return False
         return True
 
@@ -205,7 +210,12 @@ class Storage:
 
     def _write(self, path: str, text: str, overwrite: bool) -> None:
         system, place = self._open(path)
-        stream = system.create(place, overwrite)
+        if overwrite or not path.startswith("s3a:"):
+            stream = system.create(place, overwrite)
+        else:
+            # Its create looks and then writes: of two that look at once, both would write.
+            wanted = system.createFile(place).recursive().must(_ONLY_IF_ABSENT, True)
+            stream = wanted.build()
         try:
             stream.write(bytearray(text.encode("utf-8")))
         finally:

@@ -22,13 +22,15 @@ def main(folder: str) -> None:
     storage = Storage(build_session(places=[folder]))
     barrier = Barrier(TRIERS)
 
-    def creates(path: str) -> bool:
+    def creates(place: tuple[str, int]) -> bool:
+        path, trier = place
         barrier.wait()
-        return storage.create_text(path, "{}")
+        return storage.create_text(path, f"of {trier}")
 
     with ThreadPoolExecutor(TRIERS) as pool:
         rounds = [
-            sum(pool.map(creates, [f"{folder}/{number}.json"] * TRIERS)) for number in range(ROUNDS)
+            sum(pool.map(creates, [(f"{folder}/{number}.json", t) for t in range(TRIERS)]))
+            for number in range(ROUNDS)
         ]
     print(json.dumps(rounds))
 
