@@ -105,16 +105,20 @@ def schema_json(table: type[Table]) -> str:
     return json.dumps(struct_type(table).jsonValue(), separators=(",", ":"))
 
 
+def is_kept(table: type[Table]) -> bool:
+    """Whether a table is never made anew, as nothing is left to make it of: raw and ops."""
+    return table.layer in (Layer.RAW, Layer.OPS)
+
+
 def difference_of(table: type[Table], stored: Form) -> str | None:
     """How a stored table's columns or partitions differ from its contract; None if they agree.
 
-    Raw and ops are never made anew: they gain columns at their end, and may have some that
-    their contracts have lost.
+    One that is kept gains columns at its end, and may have some that its contract has lost.
     """
     wanted = wanted_form(table)
     here, there = dict(stored.columns), dict(wanted.columns)
     fits = stored.columns == wanted.columns
-    if table.layer in (Layer.RAW, Layer.OPS):
+    if is_kept(table):
         fits = there.items() <= here.items()
     if not fits:
         parts = [f"{name} is missing" for name in there if name not in here]

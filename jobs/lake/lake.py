@@ -301,8 +301,8 @@ class Lake:
         Returns why the table must be made anew for the rest (a CHECK or a NOT NULL that
         its rows were not held to), else None. Raises VersionMismatch where its columns
         or partitions are others, or a newer Varve wrote it. One that is to be rebuilt
-        may differ. Raw and ops tables are never made anew: they gain columns, and of one
-        whose columns are all the contract's the rest is mended. Without ``mends`` it
+        may differ. One that is kept (`form.is_kept`) gains columns, and where its columns
+        are all the contract's the rest is mended. Without ``mends`` it
         only looks.
         """
         stored = self._unchecked_form(table)
@@ -314,10 +314,9 @@ class Lake:
         if told:
             return None
         wanted = form.wanted_form(table)
-        is_fixed = table.layer in (Layer.RAW, Layer.OPS)
         if form.promises(stored) != form.promises(wanted):
-            return None if is_fixed else "its constraints changed"
-        if is_fixed and stored.columns != wanted.columns:
+            return None if form.is_kept(table) else "its constraints changed"
+        if form.is_kept(table) and stored.columns != wanted.columns:
             return None
         if stored != wanted and mends:
             progress = self.progress(table) or Progress()

@@ -69,8 +69,8 @@ def instant(text: str, *, seconds: bool = False) -> str:
 def amount(text: str, kind: str = MONEY_TYPE) -> str:
     """SQL: money of decimal text, rounded half up to the cent; an exponent may follow.
 
-    Another ``kind`` of DECIMAL is rounded to its own digits. NULL for NULL, for what is
-    no such text, and for a number too long for its type. No text raises.
+    Another ``kind`` of DECIMAL is rounded to its own digits; a DOUBLE may be infinite. NULL
+    for NULL, for what is no such text, and for a number too long for its type. No text raises.
     """
     return f"try_cast(CASE WHEN {text} RLIKE {literal(_NUMBER)} THEN {text} END AS {kind})"
 
@@ -86,7 +86,7 @@ def whole(text: str, kind: str = "INT") -> str:
 
 def double(text: str) -> str:
     """SQL: DOUBLE of decimal text; NULL for NULL, other text, and what is no finite number."""
-    read = f"try_cast(CASE WHEN {text} RLIKE {literal(_NUMBER)} THEN {text} END AS DOUBLE)"
+    read = amount(text, "DOUBLE")
     # There is one zero.
     return f"CASE WHEN abs({read}) < double('Infinity') THEN {read} + 0D END"
 

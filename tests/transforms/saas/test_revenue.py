@@ -120,11 +120,9 @@ def company() -> Billing:
         current_period_end="2026-01-01T00:00:00Z",
     )
     c.subscription("10i", cancel_at_period_end="true")
-    of_item = {"current_period_end": "2025-03-15T00:00:00Z"}
-    c.item("i10i", "10i", "m50", **of_item)
-    c.item(
-        "i10i", "10i", "m50", at=of_item["current_period_end"], **of_item, deleted_at="2025-03-15"
-    )
+    over = "2025-03-15T00:00:00Z"
+    c.item("i10i", "10i", "m50", current_period_end=over)
+    c.item("i10i", "10i", "m50", at=over, current_period_end=over, deleted_at=over)
     c.sold("11", "m50")
     c.subscription("11", at="2025-03-05T00:00:00Z", ended_at="2025-03-01T00:00:00Z")
     born = "2025-01-03T00:00:00Z"
