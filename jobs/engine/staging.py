@@ -128,7 +128,9 @@ def _keep(
         kept = how.keep(good).select(*table.columns)
         if inputs.is_large:
             written = lake.replace(table, Rows(kept), progress, incoming)
-            return replace(written, rows_repeated=None)
+            # Each row kept is one of these; to look which one would read the table again, too.
+            repeated = 0 if _is_by_record(table) else _contents(table, good).count()
+            return replace(written, rows_repeated=max(0, repeated - written.rows_out))
     elif not table.partitioned_by:
         kept = how.keep(lake.read(table).unionByName(good))
     else:
@@ -151,16 +153,24 @@ def _keep(
 def _repeated(table: type[Table], judged: Rows, kept: Rows) -> int:
     """How many good records of other content than the one kept of their grain gave way to it.
 
-    The one kept, delivered again, is none. Where the grain is the record, there can be none.
+    The one kept, delivered again, is none.
     """
-    if table.grain == ("record_id",) or (kept.arrow is not None and not kept.arrow.num_rows):
+    if _is_by_record(table) or (kept.arrow is not None and not kept.arrow.num_rows):
         return 0
+    good = judged.frame.where(F.size("broken") == 0)
     on = [*table.grain, "row_hash"]
-    good = judged.frame.where(F.size("broken") == 0).select(
-        *table.grain, row_hash(table).alias("row_hash")
-    )
     stays = kept.frame.select(*table.grain, row_hash(table).alias("row_hash"))
-    return good.distinct().join(stays, on=on, how="left_anti").count()
+    return _contents(table, good).join(stays, on=on, how="left_anti").count()
+
+
+def _is_by_record(table: type[Table]) -> bool:
+    """Whether no record can give way to another, since each is a row."""
+    return table.grain == ("record_id",)
+
+
+def _contents(table: type[Table], good: DataFrame) -> DataFrame:
+    """The different contents of each grain, as hashes."""
+    return good.select(*table.grain, row_hash(table).alias("row_hash")).distinct()
 
 
 def _take_out(lake: Lake, how: Stage, judged: DataFrame, due: DataFrame, progress: Progress) -> int:

@@ -62,7 +62,7 @@ class Written:
     """What a write did. ``version`` is None when nothing differed and nothing was written.
 
     ``rows_repeated`` counts records that gave way to another of their grain, which
-    staging tells; None where there were too many to be held and none were compared.
+    staging tells.
     """
 
     version: int | None = None
@@ -70,7 +70,7 @@ class Written:
     rows_copied: int = 0
     rows_quarantined: int = 0
     rows_recovered: int = 0
-    rows_repeated: int | None = 0
+    rows_repeated: int = 0
 
 
 def rows_in(region: OfKeys, stored: DataFrame) -> DataFrame:
