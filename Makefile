@@ -15,7 +15,7 @@ help: ## Tell what can be made
 $(BIN)/varve: setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	DIST_EXTRA_CONFIG='$(CURDIR)/setup.cfg' $(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
 install: $(BIN)/varve ## Install into a local virtual environment

@@ -90,7 +90,7 @@ class Planner:
         if not versions:
             return Plan(step, SKIP, "no input yet")
         told = {table: self.lake.extent(table) for table in (*step.inputs, step.output)}
-        known = {table: extent for table, extent in told.items() if extent is not None}
+        known = [extent for extent in told.values() if extent is not None]
         plan = Plan(
             step,
             ANEW,
@@ -98,8 +98,8 @@ class Planner:
             fingerprint(step, settings),
             versions,
             runs,
-            size=sum(e.size for e in known.values()) if len(known) == len(told) else None,
-            cells=sum(extent.rows * len(table.columns) for table, extent in known.items()),
+            size=sum(e.size for e in known) if len(known) == len(told) else None,
+            cells=sum(extent.values for extent in known),
         )
         progress = self.lake.progress(step.output)
         why = self.rebuilt.get(step.output) or self._why_anew(plan, progress)

@@ -272,6 +272,11 @@ class EmbeddedStore:
             raise DeltaError(f"version {version} of {path} was written by another")
 
 
+def is_too_large(error: Exception) -> bool:
+    """Whether a frame's rows are more than Spark hands over to this process."""
+    return "spark.driver.maxResultSize" in str(error)
+
+
 def _cells(kept: tuple[int, Rows]) -> int:
     arrow = kept[1].arrow
     return 0 if arrow is None else arrow.num_rows * arrow.num_columns

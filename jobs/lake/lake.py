@@ -18,10 +18,11 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from jobs.errors import SPARK_ERRORS
 from jobs.lake import form
 from jobs.lake.arrow import arrow_schema
 from jobs.lake.commits import Commit, DataFile, Difference, Progress
-from jobs.lake.embedded_store import MOST_CELLS, EmbeddedStore
+from jobs.lake.embedded_store import MOST_CELLS, EmbeddedStore, is_too_large
 from jobs.lake.held import Held
 from jobs.lake.log import Extent, Log, is_embeddable
 from jobs.lake.regions import Everything, Region, Rows, Written, row_hash
@@ -56,6 +57,8 @@ class Lake:
         self._is_embeddable = is_embeddable(self.root)
         self._choice = store
         self._embedded_bytes = embedded_max_mib * MIB
+        # Tables of which Spark would not hand over so much: its own from then on.
+        self._too_large: set[type[Table]] = set()
         # Frames that are held or read within `Held.step` are let go at its end.
         self.held = Held()
         self._spark_store = SparkStore(spark, self.held)
@@ -111,7 +114,7 @@ class Lake:
         if incoming is None or extent is None or extent.size + incoming > self._embedded_bytes:
             return False
         # Rows by day of what hardly changes take next to nothing in files, and all in memory.
-        return extent.rows * len(table.columns) <= MOST_CELLS
+        return extent.values <= MOST_CELLS and table not in self._too_large
 
     def _store(self, table: type[Table], incoming: int | None = 0) -> Store:
         return self._embedded_store if self.is_embedded(table, incoming) else self._spark_store
@@ -177,7 +180,13 @@ class Lake:
 
         With ``conform`` it is rows of ``near``: in its columns, and in few files.
         """
-        return self._store(near, incoming).hold(near if conform else None, frame)
+        try:
+            return self._store(near, incoming).hold(near if conform else None, frame)
+        except SPARK_ERRORS as error:
+            if self._choice != "auto" or not is_too_large(error):
+                raise
+        self._too_large.add(near)
+        return self._spark_store.hold(None, frame.select(*near.columns) if conform else frame)
 
     def is_large(self, size: int | None, cells: int) -> bool:
         """Whether what is made of so much is better not held; ``size`` is None if not known."""

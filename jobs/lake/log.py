@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
+import pyarrow.parquet as pq
 from deltalake import DeltaTable
+from deltalake.schema import ArrayType
 
 from jobs.lake.commits import Commit, DataFile, Difference, Progress, commit_of, difference
 from jobs.storage import FILE_ERRORS, Storage, local_path
@@ -24,14 +27,17 @@ def is_embeddable(path: str) -> bool:
 
 
 class Extent(NamedTuple):
-    """Bytes of a table's files, and its rows as far as its files tell; no table has none."""
+    """Bytes of a table's files, and the values in them as far as they tell; no table has none.
+
+    Values are rows times columns, each element of an array one.
+    """
 
     size: int = 0
-    rows: int = 0
+    values: int = 0
 
 
 class Files(NamedTuple):
-    """Of each of a table's files its bytes, its rows and its partition's value.
+    """Of each of a table's files its bytes, its rows and its partition's value; values of all.
 
     None where a file does not tell its rows, and of a table without partitions.
     """
@@ -39,6 +45,7 @@ class Files(NamedTuple):
     sizes: list[int]
     rows: list[int | None]
     partitions: list[Any]
+    values: int
 
 
 class Log:
@@ -98,7 +105,7 @@ class Log:
         if self.version(path) is None:
             return Extent()
         files = self._newest_files(path)
-        return Extent(sum(files.sizes), sum(count or 0 for count in files.rows))
+        return Extent(sum(files.sizes), files.values)
 
     def rows_by_partition(self, path: str) -> dict[Any, int] | None:
         """Rows by the partition's value, which is None for a table without partitions.
@@ -121,7 +128,7 @@ class Log:
         assert version is not None
         kept = self._files.get(path)
         if kept is None or kept[0] != version:
-            kept = self._files[path] = (version, _files_of(DeltaTable(path)))
+            kept = self._files[path] = (version, _files_of(path))
         return kept[1]
 
     def metadata(self, path: str) -> dict[str, Any] | None:
@@ -148,7 +155,8 @@ class Log:
         return None
 
 
-def _files_of(table: DeltaTable) -> Files:
+def _files_of(path: str) -> Files:
+    table = DeltaTable(path)
     actions = table.get_add_actions(flatten=True)
     partition = next((n for n in actions.schema.names if n.startswith("partition.")), "")
 
@@ -156,4 +164,24 @@ def _files_of(table: DeltaTable) -> Files:
         is_told = name in actions.schema.names
         return list(actions[name].to_pylist()) if is_told else [None] * actions.num_rows
 
-    return Files(told("size_bytes"), told("num_records"), told(partition))
+    rows = told("num_records")
+    fields = table.schema().fields
+    arrays = {field.name for field in fields if isinstance(field.type, ArrayType)}
+    values = sum(count or 0 for count in rows) * (len(fields) - len(arrays))
+    if arrays:
+        values += sum(_values_of(f"{path}/{unquote(name)}", arrays) for name in told("path"))
+    return Files(told("size_bytes"), rows, told(partition), values)
+
+
+def _values_of(file: str, columns: Collection[str]) -> int:
+    """The values that a file has of some columns: a list may have any number of elements."""
+    try:
+        about = pq.read_metadata(file)
+    except FileNotFoundError:
+        # Who reads the table says what is lost; who plans to make it anew need not.
+        return 0
+    groups = [about.row_group(number) for number in range(about.num_row_groups)]
+    chunks = [group.column(place) for group in groups for place in range(about.num_columns)]
+    return sum(
+        chunk.num_values for chunk in chunks if chunk.path_in_schema.partition(".")[0] in columns
+    )

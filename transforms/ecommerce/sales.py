@@ -175,10 +175,11 @@ def _placed(lines: DataFrame, product_category: DataFrame) -> DataFrame:
         F.col("product_category_id").alias("category_key"), "path_ids", "path_names"
     )
     none = F.array(F.lit(UNCATEGORISED))
+    keys = lines.select(key).distinct()
+    # Paths of a deep tree are more than a broadcast can hold: only of what was sold are they sent.
+    sold = known.join(F.broadcast(keys), on="category_key", how="left_semi")
     used = (
-        lines.select(key)
-        .distinct()
-        .join(known, on="category_key", how="left")
+        keys.join(sold, on="category_key", how="left")
         .select(
             "category_key",
             F.coalesce("path_ids", none).alias("path_ids"),
