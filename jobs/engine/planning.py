@@ -57,7 +57,7 @@ class Plan:
     runs: dict[str, str] = field(default_factory=dict)
     differences: dict[type[Table], Difference] = field(default_factory=dict)
     as_of_before: date | None = None
-    # Bytes of the inputs and the output, where all of them are local, and rows times columns.
+    # Bytes and cells (see `Extent`) of the inputs and the output; bytes where all are local.
     size: int | None = None
     cells: int = 0
 
@@ -99,7 +99,7 @@ class Planner:
             versions,
             runs,
             size=sum(e.size for e in known) if len(known) == len(told) else None,
-            cells=sum(extent.values for extent in known),
+            cells=sum(extent.cells for extent in known),
         )
         progress = self.lake.progress(step.output)
         why = self.rebuilt.get(step.output) or self._why_anew(plan, progress)

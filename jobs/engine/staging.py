@@ -128,9 +128,11 @@ def _keep(
         kept = how.keep(good).select(*table.columns)
         if inputs.is_large:
             written = lake.replace(table, Rows(kept), progress, incoming)
+            if _is_by_record(table):
+                return written
             # Each row kept is one of these; to look which one would read the table again, too.
-            repeated = 0 if _is_by_record(table) else _contents(table, good).count()
-            return replace(written, rows_repeated=max(0, repeated - written.rows_out))
+            contents = _contents(table, good).count()
+            return replace(written, rows_repeated=contents - written.rows_out)
     elif not table.partitioned_by:
         kept = how.keep(lake.read(table).unionByName(good))
     else:

@@ -114,7 +114,7 @@ class Lake:
         if incoming is None or extent is None or extent.size + incoming > self._embedded_bytes:
             return False
         # Rows by day of what hardly changes take next to nothing in files, and all in memory.
-        return extent.values <= MOST_CELLS and table not in self._too_large
+        return extent.cells <= MOST_CELLS and table not in self._too_large
 
     def _store(self, table: type[Table], incoming: int | None = 0) -> Store:
         return self._embedded_store if self.is_embedded(table, incoming) else self._spark_store

@@ -27,17 +27,17 @@ def is_embeddable(path: str) -> bool:
 
 
 class Extent(NamedTuple):
-    """Bytes of a table's files, and the values in them as far as they tell; no table has none.
+    """Bytes of a table's files, and the cells in them as far as they tell; no table has none.
 
-    Values are rows times columns, each element of an array one.
+    Cells are rows times columns, each element of an array one.
     """
 
     size: int = 0
-    values: int = 0
+    cells: int = 0
 
 
 class Files(NamedTuple):
-    """Of each of a table's files its bytes, its rows and its partition's value; values of all.
+    """Of each of a table's files its bytes, its rows and its partition's value; the cells of all.
 
     None where a file does not tell its rows, and of a table without partitions.
     """
@@ -45,7 +45,7 @@ class Files(NamedTuple):
     sizes: list[int]
     rows: list[int | None]
     partitions: list[Any]
-    values: int
+    cells: int
 
 
 class Log:
@@ -105,7 +105,7 @@ class Log:
         if self.version(path) is None:
             return Extent()
         files = self._newest_files(path)
-        return Extent(sum(files.sizes), files.values)
+        return Extent(sum(files.sizes), files.cells)
 
     def rows_by_partition(self, path: str) -> dict[Any, int] | None:
         """Rows by the partition's value, which is None for a table without partitions.
@@ -167,14 +167,14 @@ def _files_of(path: str) -> Files:
     rows = told("num_records")
     fields = table.schema().fields
     arrays = {field.name for field in fields if isinstance(field.type, ArrayType)}
-    values = sum(count or 0 for count in rows) * (len(fields) - len(arrays))
+    cells = sum(count or 0 for count in rows) * (len(fields) - len(arrays))
     if arrays:
-        values += sum(_values_of(f"{path}/{unquote(name)}", arrays) for name in told("path"))
-    return Files(told("size_bytes"), rows, told(partition), values)
+        cells += sum(_cells_of(f"{path}/{unquote(name)}", arrays) for name in told("path"))
+    return Files(told("size_bytes"), rows, told(partition), cells)
 
 
-def _values_of(file: str, columns: Collection[str]) -> int:
-    """The values that a file has of some columns: a list may have any number of elements."""
+def _cells_of(file: str, columns: Collection[str]) -> int:
+    """The cells that a file has of some columns: a list may have any number of elements."""
     try:
         about = pq.read_metadata(file)
     except FileNotFoundError:

@@ -344,7 +344,7 @@ def test_records_that_give_way_to_another_of_their_id_are_counted(
     [step] = [step for step in STEPS["social"] if step.output is StgContentEvents]
     columns = ("event_id", "event_time", "event_type", "viewer_id")
 
-    def repeated(file: str, *rows: tuple[str, str]) -> int | None:
+    def repeated(file: str, *rows: tuple[str, str]) -> int:
         records = [dict(zip(columns, (id_, AT, what, "v"), strict=True)) for id_, what in rows]
         write_csv(landing / f"social/content_events/{file}.csv", records, columns)
         run = Run(lake, {"social": (step,)}, load_policy(), ["social"], AS_OF)
