@@ -141,7 +141,7 @@ def _tell_what_is_there(lake: Lake, landing: Path, teller: Teller) -> None:
     for system in SYSTEMS.values():
         for table in system.TABLES:
             if lake.version(table) is not None:
-                count = lake.read(table).count()
+                count = lake.row_count(table)
                 teller.console.print(f"{count:>10,}  {qualified_name(table)}", markup=False)
     looks = "\n".join(f"  {system:<11} {lake.root}/{path}" for system, path in FIRST_LOOKS.items())
     table = table_name(SYSTEMS["web"].FctSessions)

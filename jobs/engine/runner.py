@@ -32,7 +32,7 @@ from jobs.lake.lake import Lake
 from jobs.lake.regions import OfDays, Rows, Written
 from jobs.landing.ledger import Landing
 from jobs.privacy import has_landed, load_privacy, open_policy, stored_key_id
-from jobs.session import suit_to, suit_to_step
+from jobs.session import name_jobs, suit_to, suit_to_step
 from jobs.settings import Policy, remembered, system_settings
 from schemas import ops as ops_tables
 from schemas.catalog import SYSTEMS, find_tables
@@ -270,6 +270,7 @@ class Run:
         landing.mend(pairs)
         for source, raw in pairs:
             self.report(f"landing {system}")
+            name_jobs(self.lake.spark, qualified_name(raw))
             run_id, now = self.result.run_id, self.result.started_at
             loads = landing.load(source, raw, run_id, now, self._policies.get(source))
             self.result.loads.extend(loads)
@@ -334,6 +335,7 @@ class Run:
         started = time.monotonic()
         done.rows_in = self._rows_in(plan)
         suit_to_step(self.lake.spark, done.rows_in)
+        name_jobs(self.lake.spark, name)
         for done.tries in range(1, STEP_TRIES + 1):
             try:
                 with self.lake.held.step():

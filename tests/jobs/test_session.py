@@ -6,7 +6,12 @@ import multiprocessing
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from jobs.session import SMALL_PLACES_BYTES, _one_at_a_time, are_small
+import pytest
+from py4j.java_gateway import GatewayClient
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from jobs.session import SMALL_PLACES_BYTES, _one_at_a_time, are_small, name_jobs
 
 
 def test_places_are_small_where_all_of_them_are_known_to_hold_little(tmp_path: Path) -> None:
@@ -40,3 +45,41 @@ def start_in_turn(ready: Event, started: Event) -> None:
     ready.set()
     with _one_at_a_time():
         started.set()
+
+
+def test_java_is_asked_once_what_a_name_means(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[str] = []
+    send = GatewayClient.send_command
+
+    def seen(client: GatewayClient, command: str, *more: bool) -> str:
+        commands.append(command)
+        return send(client, command, *more)
+
+    def questions() -> list[str]:
+        return [command for command in commands if command.startswith(("r\nu", "r\nm"))]
+
+    monkeypatch.setattr(GatewayClient, "send_command", seen)
+    F.soundex(F.col("name"))
+    assert commands
+    commands.clear()
+    F.soundex(F.col("name"))
+    assert commands
+    assert not questions()
+    # What Java knows under no name is a package each time, and may be a class the next.
+    for _ in range(2):
+        spark.sparkContext._jvm.nowhere  # noqa: B018
+    assert len(questions()) == 2
+
+
+def test_jobs_go_by_the_name_that_their_thread_gave(spark: SparkSession) -> None:
+    try:
+        name_jobs(spark, "core.web.fct_sessions")
+        spark.range(1).count()
+        store = spark.sparkContext._jsc.sc().statusStore()
+        last = store.jobsList(None).head()
+        assert last.description().get() == last.name() == "core.web.fct_sessions"
+    finally:
+        for key in ("spark.job.description", "callSite.short", "callSite.long"):
+            spark.sparkContext.setLocalProperty(key, None)
