@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import cached_property, reduce
 from typing import Any
@@ -19,9 +19,6 @@ from jobs.lake.regions import Everything, OfDays, OfKeys, Region, Rows, rows_in
 from schemas.contract import Table, is_by_date
 from transforms.techniques import scd2
 from transforms.techniques.periods import month_of
-
-# A list of more days than this is read as the range it spans.
-MAX_DAYS_LISTED = 400
 
 
 class Inputs:
@@ -133,7 +130,7 @@ class Inputs:
             for needed in read.needs(row[0], self.settings)
         }
         keys = touched.select(F.col(key).alias(read.by)).distinct()
-        within = stored.where(_days_listed(read.on, needed))
+        within = stored.where(days_predicate(read.on, sorted(needed)))
         return within.join(F.broadcast(keys), on=read.by, how="left_semi")
 
     # -- what changed ------------------------------------------------------------------
@@ -201,12 +198,15 @@ class Inputs:
         return days | {month_of(day) for day in {before, *days}}
 
     def _days_needed(self, read: Part) -> str:
-        """A predicate for the input days that the touched output days are made of."""
+        """A predicate for the input days that the touched output days are made of.
+
+        For these alone: audits compare what was read with the result, day by day.
+        """
         if read.needs is None:
             return "true"
         needs = read.needs
         days = {day for on in self.touched_days for day in needs(on, self.settings)}
-        return _days_listed(read.on, days)
+        return days_predicate(read.on, sorted(days))
 
     # -- touched keys ------------------------------------------------------------------
 
@@ -297,9 +297,3 @@ class Inputs:
                 frames.append(self.lake.read(read.table or self.step.output))
         given = {**self.settings, "as_of_before": self.plan.as_of_before}
         return also.touched(*frames, **bind(also.touched, given))
-
-
-def _days_listed(column: str, days: Collection[date]) -> str:
-    if len(days) > MAX_DAYS_LISTED:
-        return f"{column} BETWEEN DATE'{min(days)}' AND DATE'{max(days)}'"
-    return days_predicate(column, sorted(days))

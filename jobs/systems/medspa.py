@@ -109,7 +109,11 @@ _STEPS = (
     Step(
         core.Tag,
         entities.tag,
-        reads=(Whole(landing.StgTags), Whole(landing.StgDeletions)),
+        reads=(
+            Whole(landing.StgTags),
+            Whole(landing.StgDeletions),
+            Whole(landing.StgLeads, touches=False),
+        ),
         write=Replace(),
         audits=_claims(core.Tag),
     ),
@@ -122,7 +126,11 @@ _STEPS = (
     Step(
         core.PipelineStage,
         entities.pipeline_stage,
-        reads=(Whole(landing.StgPipelineStages), Whole(landing.StgDeletions)),
+        reads=(
+            Whole(landing.StgPipelineStages),
+            Whole(landing.StgDeletions),
+            Whole(landing.StgLeads, touches=False),
+        ),
         write=Replace(),
         audits=_claims(core.PipelineStage),
     ),

@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from random import Random
@@ -17,10 +17,11 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.errors import SparkRuntimeException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from jobs.engine import planning
 from jobs.engine.runner import STEP_TRIES, Run
-from jobs.engine.step import Stage
+from jobs.engine.step import Reconciliation, Replace, Stage, Step, days
 from jobs.lake.lake import Lake
 from jobs.settings import load_policy, system_settings
 from jobs.systems import STEPS as SYSTEM_STEPS
@@ -259,6 +260,35 @@ def test_a_row_that_moves_to_another_day_leaves_the_one_it_was_on(
     assert found == sorted(here.visits.values())
     here.run()
     assert here.found() == here.expected()
+
+
+def test_an_audit_by_day_holds_though_many_days_with_others_between_changed(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """What is read to follow them are these days and no more, which the audit compares."""
+
+    def per_day(visits: DataFrame) -> DataFrame:
+        return visits.groupBy("visit_date").agg(F.count("*").alias("visits"))
+
+    def uncounted(result: DataFrame, visits: DataFrame) -> DataFrame:
+        return per_day(visits).exceptAll(result)
+
+    step = Step(
+        VisitDays,
+        per_day,
+        reads=(days(Visits),),
+        write=Replace("visit_date"),
+        audits=(Reconciliation("each_visit_is_counted", uncounted),),
+    )
+    policy = policy_of("embedded")
+    here = Book(lake_of(spark, tmp_path, policy), policy, steps=(step,))
+    every = [date(2022, 1, 1) + timedelta(days=n) for n in range(900)]
+    here.write(*((f"v{n}", "u", day) for n, day in enumerate(every)))
+    here.run()
+    here.write(*((f"w{n}", "u", day) for n, day in enumerate(every[::2])))
+    assert modes(here.run()) == {"follow"}
+    found = sorted(map(tuple, here.lake.read(VisitDays).collect()))
+    assert found == [(day, 2 - n % 2) for n, day in enumerate(every)]
 
 
 @pytest.mark.parametrize(("most", "engine"), [(1_000, "delta-rs"), (2, "Spark")])

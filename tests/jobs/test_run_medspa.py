@@ -12,7 +12,9 @@ from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.engine.quarantine import held, quarantining_steps
+from jobs.engine.runner import Run
 from jobs.lake.lake import Lake
+from jobs.landing.ledger import Landing
 from jobs.systems import STEPS
 from schemas import medspa_core as core
 from schemas import medspa_marts as marts
@@ -20,7 +22,7 @@ from schemas.contract import Table, table_name
 from schemas.medspa_landing import QUARANTINES, StgLegalHolds
 from schemas.ops import Releases
 from tests.jobs.bad_clinic import QUARANTINED
-from tests.jobs.clinic import FIRST, FIRST_AS_OF, LAST, LAST_AS_OF, write_lot
+from tests.jobs.clinic import FIRST, FIRST_AS_OF, LAST, LAST_AS_OF, at, lead, moved, write_lot
 from tests.landing_files import lake_of, policy_of, run_system, versions
 
 Clinic = tuple[Lake, Path]
@@ -175,3 +177,28 @@ def test_the_cases_where_parents_rivals_and_deletions_come_later(
     check_cases(lake)
     # 13: the day after, it came back by itself.
     assert rows(lake, core.LeadStage)["s13"].changed_date == date(2025, 5, 1)
+
+
+def test_the_defaults_are_there_though_no_stage_tag_or_deletion_landed(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Case 12: who refers to them does not wait for a file that says nothing of them."""
+    tagged = {"id": "t1", "lead_id": "l1", "tag_id": "tag-botox", "created_at": at(2)}
+    moves = [moved("m1", "l1", "won", 2)]
+    lot = {"leads": [lead("l1")], "lead_stages": moves, "lead_tags": [tagged]}
+    write_lot(tmp_path / "landing", "1", lot)
+    wanted: set[type[Table]] = {core.LeadStage, core.LeadTag}
+    steps = []
+    for step in reversed(STEPS["medspa"]):
+        if step.output in wanted:
+            wanted.update(step.inputs)
+            steps.insert(0, step)
+    policy = policy_of("embedded")
+    lake = lake_of(spark, tmp_path / "lake", policy)
+    run = Run(lake, {"medspa": tuple(steps)}, policy, ["medspa"], FIRST_AS_OF)
+    result = run.execute(Landing(lake, str(tmp_path / "landing")))
+    assert not [step.error for step in result.steps if step.error]
+    assert len(rows(lake, core.PipelineStage)) == 5
+    assert len(rows(lake, core.Tag)) == 3
+    assert set(rows(lake, core.LeadStage)) == {"m1"}
+    assert set(rows(lake, core.LeadTag)) == {"t1"}

@@ -153,6 +153,7 @@ class Book:
     policy: Policy
     visits: dict[str, Visit] = field(default_factory=dict)
     number: int = 0
+    steps: tuple[Step, ...] = STEPS
 
     def write(self, *visits: Visit, gone: tuple[str, ...] = ()) -> None:
         """Bring the source to the visits so far with these, and without those gone."""
@@ -167,7 +168,7 @@ class Book:
 
     def run(self) -> RunResult:
         """The steps, and what they did; fails the test where one fails."""
-        run = Run(self.lake, {"web": STEPS}, self.policy, ["web"], AS_OF)
+        run = Run(self.lake, {"web": self.steps}, self.policy, ["web"], AS_OF)
         run.look()
         run.run_steps("web")
         assert not [step.error for step in run.result.steps if step.error]

@@ -51,36 +51,46 @@ def provider(
 # -- tags and stages: few, with defaults ------------------------------------------------------
 
 
-def tag(stg_tags: DataFrame, stg_deletions: DataFrame, *, reporting_time_zone: str) -> DataFrame:
-    """See `core.Tag`."""
+def tag(
+    stg_tags: DataFrame,
+    stg_deletions: DataFrame,
+    stg_leads: DataFrame,
+    *,
+    reporting_time_zone: str,
+) -> DataFrame:
+    """See `core.Tag`. The defaults are there with the first lead, though no tag ever landed."""
     rows = rows_of(core.Tag, stg_tags, stg_deletions, reporting_time_zone)
     values = [f"({literal(key)}, {literal(name)}, NULL)" for key, name in _DEFAULT_TAGS]
-    return _with_defaults(core.Tag, rows, values, stg_tags, stg_deletions)
+    return _with_defaults(core.Tag, rows, values, stg_leads, stg_deletions)
 
 
 def pipeline_stage(
-    stg_pipeline_stages: DataFrame, stg_deletions: DataFrame, *, reporting_time_zone: str
+    stg_pipeline_stages: DataFrame,
+    stg_deletions: DataFrame,
+    stg_leads: DataFrame,
+    *,
+    reporting_time_zone: str,
 ) -> DataFrame:
-    """See `core.PipelineStage`."""
+    """See `core.PipelineStage`. The defaults are there as those of `tag` are."""
     rows = rows_of(core.PipelineStage, stg_pipeline_stages, stg_deletions, reporting_time_zone)
     values = [
         f"({literal(key)}, {literal(name)}, {place})"
         for place, (key, name) in enumerate(_DEFAULT_STAGES, start=1)
     ]
-    return _with_defaults(core.PipelineStage, rows, values, stg_pipeline_stages, stg_deletions)
+    return _with_defaults(core.PipelineStage, rows, values, stg_leads, stg_deletions)
 
 
 def _with_defaults(
     entity: type[Table],
     rows: DataFrame,
     values: Sequence[str],
-    states: DataFrame,
+    leads: DataFrame,
     deletions: DataFrame,
 ) -> DataFrame:
     """The rows that keep their claims, and the defaults whose id, name and order none of them has.
 
-    ``values`` are triples of id, name and order. A default is a row of no known instant:
-    a deletion of its id deletes it.
+    ``values`` are triples of id, name and order; ``leads`` may have no row. A default is a
+    row of no known instant: a deletion of its id deletes it.
     """
     kept = in_core(entity, rows.withColumn("is_default", F.lit(False)))
     taken = kept.select(
@@ -89,7 +99,7 @@ def _with_defaults(
         (F.col("order") if "order" in entity.columns else F.lit(None).cast("int")).alias("__order"),
     )
     made = (
-        states.agg(F.count("*").alias("states"))
+        leads.agg(F.count("*").alias("leads"))
         .selectExpr(f"inline(array({', '.join(f'struct{value}' for value in values)}))")
         .toDF("id", "name", "order")
     )
