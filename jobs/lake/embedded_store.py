@@ -63,7 +63,7 @@ class EmbeddedStore:
 
     def rows_of(self, table: type[Table], path: str, files: Sequence[DataFile]) -> DataFrame:
         """The rows of some of the table's files, whether or not they still belong to it."""
-        return self._frame(self.arrow_of(table, path, files))
+        return self._as_rows(self.arrow_of(table, path, files)).frame
 
     def arrow_of(self, table: type[Table], path: str, files: Sequence[DataFile]) -> pa.Table:
         """The rows of some of the table's files, as Arrow."""
@@ -86,7 +86,7 @@ class EmbeddedStore:
         arrow = frame.toArrow()
         if table is not None:
             arrow = cast(arrow, nullable(arrow_schema(table)))
-        return Rows(self._frame(arrow), arrow)
+        return self._as_rows(arrow)
 
     # -- writing -----------------------------------------------------------------------
 
@@ -184,15 +184,15 @@ class EmbeddedStore:
         with self._lock:
             kept = self._kept.get(path)
             if kept is not None and kept[0] == version:
-                self.held.use(kept[1].frame)
+                self.held.use(kept[1].given)
                 return kept[1]
         stored = DeltaTable(path)
         arrow = stored.to_pyarrow_table(columns=list(table.columns))
         return self._keep(path, stored.version(), cast(arrow, arrow_schema(table)))
 
     def _keep(self, path: str, version: int, arrow: pa.Table) -> Rows:
-        rows = Rows(self._frame(arrow), arrow)
-        self.held.keep(rows.frame)
+        rows = self._as_rows(arrow)
+        self.held.keep(rows.given)
         with self._lock:
             gone = [self._kept.pop(path)] if path in self._kept else []
             self._kept[path] = (version, rows)
@@ -200,15 +200,19 @@ class EmbeddedStore:
             while len(self._kept) > 1 and sum(map(_cells, self._kept.values())) > _MOST_KEPT_CELLS:
                 gone.append(self._kept.pop(next(iter(self._kept))))
         for _, others in gone:
-            self.held.drop(others.frame)
+            self.held.drop(others.given)
         return rows
 
-    def _frame(self, arrow: pa.Table) -> DataFrame:
-        frame = self.spark.createDataFrame(cast(arrow, nullable(arrow.schema)))
+    def _as_rows(self, arrow: pa.Table) -> Rows:
         # On a cluster, an executor that is lost would take with it what it holds.
         if self._is_local and arrow.num_rows > _MOST_LOCAL_ROWS:
-            return self.held.add(frame.localCheckpoint(eager=False))
-        return frame
+            checkpoint = self._frame(arrow).localCheckpoint(eager=False)
+            return Rows(self.held.add(checkpoint), arrow)
+        # To make a frame takes milliseconds, and few steps' results are asked for theirs.
+        return Rows(lambda: self._frame(arrow), arrow)
+
+    def _frame(self, arrow: pa.Table) -> DataFrame:
+        return self.spark.createDataFrame(cast(arrow, nullable(arrow.schema)))
 
     def _file(self, table: type[Table], path: str, file: DataFile) -> pa.Table:
         schema = arrow_schema(table)

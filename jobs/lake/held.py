@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from pyspark.sql import DataFrame
 
@@ -44,7 +45,7 @@ class Held:
             self.use(checkpoint)
         return checkpoint
 
-    def use(self, frame: DataFrame) -> None:
+    def use(self, frame: Any) -> None:
         """This step reads the frame; one that is no checkpoint need not be told apart."""
         frames = getattr(self._step, "frames", None)
         with self._lock:
@@ -55,13 +56,13 @@ class Held:
         if frames is not None:
             frames[id(frame)] = frame
 
-    def keep(self, frame: DataFrame) -> None:
+    def keep(self, frame: Any) -> None:
         """It is kept for later steps, until `drop`."""
         with self._lock:
             if id(frame) in self._users:
                 self._users[id(frame)] += 1
 
-    def drop(self, frame: DataFrame) -> None:
+    def drop(self, frame: Any) -> None:
         """One user less."""
         with self._lock:
             if id(frame) not in self._users:

@@ -292,7 +292,7 @@ class Lake:
         arrow = pa.Table.from_pylist(
             [dict(zip(table.columns, row, strict=True)) for row in values], arrow_schema(table)
         )
-        return self.append(table, Rows(self.spark.createDataFrame(arrow), arrow), progress)
+        return self.append(table, Rows(lambda: self.spark.createDataFrame(arrow), arrow), progress)
 
     def mark(self, table: type[Table], progress: Progress) -> None:
         """Commit progress alone: what was consumed changed nothing in the table."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
@@ -16,10 +17,17 @@ from schemas.contract import Table
 
 @dataclass(frozen=True)
 class Rows:
-    """A frame computed once. ``arrow`` holds its rows where they are in this process."""
+    """Rows computed once. ``arrow`` holds them where they are in this process.
 
-    frame: DataFrame
+    ``given`` is a frame of them, or makes one of ``arrow`` once something asks for it.
+    """
+
+    given: DataFrame | Callable[[], DataFrame]
     arrow: pa.Table | None = None
+
+    @cached_property
+    def frame(self) -> DataFrame:
+        return self.given if isinstance(self.given, DataFrame) else self.given()
 
     @property
     def is_empty(self) -> bool:
