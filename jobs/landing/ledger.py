@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from jobs.errors import SPARK_ERRORS, UsageError
 from jobs.lake.commits import Progress
+from jobs.lake.embedded_store import is_too_large
 from jobs.lake.lake import Lake
 from jobs.lake.regions import Rows, Written
 from jobs.landing import formats
@@ -22,7 +23,6 @@ from jobs.landing.column_names import columns_served, name_to_tell
 from jobs.landing.formats import LandedFile
 from jobs.landing.passed_over import PassedOver, folders_passed_over, why_passed_over
 from jobs.landing.policed import (
-    IN_THIS_PROCESS_BYTES,
     applied,
     applied_here,
     audit_load,
@@ -244,9 +244,14 @@ class Landing:
         incoming = sum(text_bytes(f.name, f.size) for f in files)
         progress = Progress(run_id=run_id, files=named)
         is_embedded = self.lake.is_embedded(raw, incoming)
-        if policy and is_embedded and incoming <= IN_THIS_PROCESS_BYTES:
-            rows = applied_here(policy, frame.withColumns(load), raw)
-            return self.lake.append(raw, rows, progress, incoming)
+        if policy and is_embedded:
+            try:
+                rows = applied_here(policy, frame.withColumns(load), raw)
+            except SPARK_ERRORS as error:
+                if not is_too_large(error):
+                    raise
+            else:
+                return self.lake.append(raw, rows, progress, incoming)
         frame = (applied(policy, frame) if policy else frame).withColumns(load)
         rows = Rows(frame)
         if is_embedded:

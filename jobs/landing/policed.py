@@ -7,8 +7,10 @@ in full, wherever a run was killed.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 from pyspark import cloudpickle
@@ -31,8 +33,8 @@ from transforms.techniques import (
 from transforms.techniques.allow_list import Action
 from transforms.techniques.line_policy import ACTIONS, BETWEEN_ACTIONS, LinePolicy
 
-# Up to so many bytes landed, starting processes for Python takes longer than the work.
-IN_THIS_PROCESS_BYTES = 4 * 1024 * 1024
+# Fewer are not worth a thread, nor learning anew what shapes of JSON there are.
+MIN_ROWS_BY_THREAD = 10_000
 
 # The function travels whole: the processes that run it need not have Varve.
 for _module in (allow_list, allowed_json, json_shapes, keyed_hash, line_policy, scan):
@@ -50,9 +52,17 @@ def applied(policy: LinePolicy, landed: DataFrame) -> DataFrame:
 
 
 def applied_here(policy: LinePolicy, landed: DataFrame, raw: type[Table]) -> Rows:
-    """The lines that are stored, in the raw table's columns, computed in this process."""
-    arrow = policy.lines(landed.toArrow()).select(list(raw.columns))
-    return Rows(landed.sparkSession.createDataFrame(arrow), arrow)
+    """The lines that are stored, in the raw table's columns, computed in this process.
+
+    Of what a small table is to be given, by threads: Arrow's work is most of it, which leaves
+    Python's lock alone. Lines that go to processes of Python go there and back.
+    """
+    arrow = landed.toArrow()
+    rows = max(MIN_ROWS_BY_THREAD, -(-arrow.num_rows // (os.cpu_count() or 1)))
+    parts = [arrow.slice(start, rows) for start in range(0, max(arrow.num_rows, 1), rows)]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        stored = pa.concat_tables(pool.map(policy.lines, parts)).select(list(raw.columns))
+    return Rows(lambda: landed.sparkSession.createDataFrame(stored), stored)
 
 
 def audit_load(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from jobs import privacy
@@ -21,7 +22,8 @@ from jobs.engine.runner import Run
 from jobs.errors import UsageError
 from jobs.key import find_key
 from jobs.lake.lake import Lake
-from jobs.landing import ledger
+from jobs.lake.regions import Rows
+from jobs.landing import ledger, policed
 from jobs.landing.ledger import Landing
 from jobs.privacy import has_policy, load_privacy
 from jobs.settings import load_policy, privacy_values
@@ -137,8 +139,13 @@ def land(lake: Lake, landing: Path, systems: tuple[str, ...] = ("medspa",)) -> R
 def rows_of(lake: Lake, name: str) -> list[dict[str, str]]:
     """The landed columns of raw, and the text of malformed lines, without NULLs."""
     named = [*RAW[name].source.columns, "malformed_text"]
-    rows = sorted(lake.collect(RAW[name]), key=lambda r: (r["landed_file"], r["id"] is None))
-    return [{n: row[n] for n in named if row[n] is not None} for row in rows]
+    rows = lake.collect(RAW[name])
+    return in_order({n: row[n] for n in named if row[n] is not None} for row in rows)
+
+
+def in_order(rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    """Rows in an order of their own: that of a table says nothing."""
+    return sorted(rows, key=lambda row: sorted(row.items()))
 
 
 def audited(lake: Lake) -> set[tuple[Any, ...]]:
@@ -157,22 +164,27 @@ def lake(spark: SparkSession, tmp_path: Path) -> Lake:
     return lake_of(spark, tmp_path / "lake", policy_of("embedded"))
 
 
-@pytest.mark.parametrize(
-    ("store", "at_once"), [("embedded", 1 << 20), ("embedded", 0), ("spark", 0)]
-)
+def not_handed_over(*arguments: Any) -> Rows:
+    raise PySparkException("more than spark.driver.maxResultSize")
+
+
+@pytest.mark.parametrize("how", ["embedded", "by threads", "more than the driver takes", "spark"])
 def test_what_is_stored_and_what_is_told(
-    spark: SparkSession,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    store: str,
-    at_once: int,
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    """In both stores, and as little lands and as much."""
-    monkeypatch.setattr(ledger, "IN_THIS_PROCESS_BYTES", at_once)
+    """In both stores; with a thread for each line; and by processes of Python, for the driver."""
+    if how == "by threads":
+        monkeypatch.setattr(policed, "MIN_ROWS_BY_THREAD", 1)
+        monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    elif how == "more than the driver takes":
+        monkeypatch.setattr(ledger, "applied_here", not_handed_over)
+    store = "spark" if how == "spark" else "embedded"
     lake = lake_of(spark, tmp_path / "lake", policy_of(store))
     write_landing(tmp_path / "landing")
     result = land(lake, tmp_path / "landing")
-    assert {name: rows_of(lake, name) for name in STORED} == STORED
+    assert {name: rows_of(lake, name) for name in STORED} == {
+        name: in_order(rows) for name, rows in STORED.items()
+    }
     assert audited(lake) == AUDITED
     for raw in (RAW["Leads"], RAW["Activities"]):
         assert all(row["unknown_columns"] is None for row in lake.collect(raw))
@@ -208,7 +220,9 @@ def test_a_killed_run_leaves_no_count_missing_nor_double(
     rows = lake.collect(PrivacyAudit)
     assert audited(lake) == AUDITED
     assert len(rows) == len(AUDITED)
-    assert {name: rows_of(lake, name) for name in STORED} == STORED
+    assert {name: rows_of(lake, name) for name in STORED} == {
+        name: in_order(rows) for name, rows in STORED.items()
+    }
 
 
 # -- the key ---------------------------------------------------------------------------------
