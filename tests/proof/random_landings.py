@@ -38,9 +38,7 @@ CLOCK_CHANGES = (
     ("Africa/Cairo", date(2025, 4, 25)),
     ("America/Santiago", date(2025, 9, 7)),
 )
-LOTS = 12
-# Of a system with very many tables, each of which takes its time in every run, fewer.
-_LOTS = {"medspa": 8, "saas": 8}
+LOTS = 8
 # Events are what a system has most of; the rest are states of few things.
 _RECORDS_A_LOT = {
     "events": 7,
@@ -136,9 +134,8 @@ def random_landing(system: str, seed: int) -> RandomLanding:
     instants = Instants(random, ZoneInfo(zone), clock_change, spans)
     sources = [raw.source for raw in SYSTEMS[system].RAW_TABLES]
     landed: dict[str, list[Record]] = {table_name(source): [] for source in sources}
-    count = _LOTS.get(system, LOTS)
     lots = [
-        _lot(random, instants, sources, landed, number, number / count) for number in range(count)
+        _lot(random, instants, sources, landed, number, number / LOTS) for number in range(LOTS)
     ]
     lines = [f"reporting_time_zone = {json.dumps(zone)}", f"[{system}]"]
     lines += [f"{name} = {json.dumps(chosen)}" for name, chosen in settings.items()]
