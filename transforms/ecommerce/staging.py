@@ -33,7 +33,7 @@ from schemas.ecommerce_landing import (
     StgProducts,
 )
 from transforms.techniques.daily import day_of
-from transforms.techniques.quality import flag
+from transforms.techniques.quality import flag, in_lower_case, trimmed
 from transforms.techniques.ranges import Days, is_too_large
 from transforms.techniques.records import as_read, judged, landed_records
 from transforms.techniques.sql_text import is_in, with_columns
@@ -44,7 +44,7 @@ EVENT_TYPES = (
     COUNT,
 )
 NO_STORE = "(none)"
-_STORE = f"coalesce(trim(store_id), '{NO_STORE}')"
+_STORE = f"coalesce({trimmed('store_id')}, '{NO_STORE}')"
 # A line is known from its own time on, and from that of its state.
 LINE_KNOWN_AT = "known_at"
 
@@ -150,7 +150,7 @@ def order_lines(
 
 def inventory_events(raw: DataFrame, *, reporting_time_zone: str, earliest_date: date) -> DataFrame:
     """The rows for stg_inventory_events; event_type in lower case."""
-    kind = "lower(trim(event_type))"
+    kind = in_lower_case("event_type")
     rows = judged(
         landed_records(raw, tuple(InventoryEvents.columns)),
         keys=("inventory_event_id", "product_id"),

@@ -35,7 +35,7 @@ from schemas.healthcare_landing import (
     Users,
 )
 from transforms.techniques.daily import day_of
-from transforms.techniques.quality import flag
+from transforms.techniques.quality import flag, in_lower_case, trimmed
 from transforms.techniques.ranges import Days
 from transforms.techniques.records import judged, landed_records
 from transforms.techniques.sql_text import is_in
@@ -79,7 +79,7 @@ def appointments(
     raw: DataFrame, *, reporting_time_zone: str, earliest_date: date, latest_date: date
 ) -> DataFrame:
     """The rows for stg_appointments; status in lower case."""
-    status = "lower(trim(status))"
+    status = in_lower_case("status")
     return _versions(
         raw,
         Appointments,
@@ -104,7 +104,7 @@ def payments(
     largest_amount: int,
 ) -> DataFrame:
     """The rows for stg_payments; status in lower case, the amount with the sign it has."""
-    status = "lower(trim(status))"
+    status = in_lower_case("status")
     return _versions(
         raw,
         Payments,
@@ -139,7 +139,7 @@ def account_merges(raw: DataFrame, *, reporting_time_zone: str, earliest_date: d
         keys=("from_user_id", "into_user_id"),
         instants={"merged_at": Days(earliest_date)},
         required=("merged_at",),
-        rules={"merge_into_itself": "trim(from_user_id) = trim(into_user_id)"},
+        rules={"merge_into_itself": f"{trimmed('from_user_id')} = {trimmed('into_user_id')}"},
     )
 
 

@@ -20,7 +20,7 @@ from schemas.contract import MONEY, Table, table_name
 from schemas.saas_columns import EVENTS, FACTS, Landed, column_type
 from schemas.saas_landing import LANDED
 from transforms.techniques import mrr
-from transforms.techniques.quality import amount, double, instant, whole
+from transforms.techniques.quality import amount, double, in_lower_case, instant, trimmed, whole
 from transforms.techniques.ranges import Days, is_too_large
 from transforms.techniques.records import judged, landed_records, one_per_record
 from transforms.techniques.sql_text import is_in, literal, quoted, with_columns
@@ -44,7 +44,7 @@ POSITIVE = ("interval_count", "amount_off", "rate")
 # Money of the currency beside it, and numbers that are added up as money is.
 MINOR_UNITS = ("unit_amount", "amount", "amount_off", "amount_due", "amount_paid")
 COUNTS = ("quantity", "impressions", "clicks")
-_CURRENCY = "upper(trim(currency))"
+_CURRENCY = f"upper({trimmed('currency')})"
 _DATE_ALONE = literal(r"^\s*\d{4}-\d{2}-\d{2}\s*$")
 _AS_OLD_AS_CAN_BE = "TIMESTAMP'1970-01-01 00:00:00Z'"
 
@@ -127,7 +127,7 @@ def _typed(place: str, name: str, kind: T.DataType, zone: str) -> str | None:
     """SQL of the landed text's value; None where `judged` knows it or it stays as it is."""
     text = quoted(name)
     if name in LOWER or name in LOWER_IN.get(place, ()):
-        return f"lower(trim({text}))"
+        return in_lower_case(text)
     if name == "currency":
         return _CURRENCY
     if kind == T.LongType():
@@ -135,11 +135,11 @@ def _typed(place: str, name: str, kind: T.DataType, zone: str) -> str | None:
     if kind == T.DoubleType():
         return double(text)
     if kind == T.BooleanType():
-        return f"try_cast(lower(trim({text})) AS BOOLEAN)"
+        return f"try_cast({in_lower_case(text)} AS BOOLEAN)"
     if kind == T.DateType():
         day = day_of(instant(text, seconds=True), zone)
         is_day = f"{text} RLIKE {_DATE_ALONE}"
-        return f"CASE WHEN {is_day} THEN try_cast(trim({text}) AS DATE) ELSE {day} END"
+        return f"CASE WHEN {is_day} THEN try_cast({trimmed(text)} AS DATE) ELSE {day} END"
     if isinstance(kind, T.DecimalType) and kind != MONEY:
         return amount(text, f"decimal({kind.precision},{kind.scale})")
     return None
@@ -154,7 +154,7 @@ def _rules_of(place: str, names: tuple[str, ...]) -> dict[str, str]:
     """The rules on what a word may be, as SQL over the landed text."""
 
     def unknown(name: str, known: tuple[str, ...]) -> str:
-        return f"{quoted(name)} IS NOT NULL AND NOT {is_in(f'lower(trim({name}))', known)}"
+        return f"{quoted(name)} IS NOT NULL AND NOT {is_in(in_lower_case(name), known)}"
 
     rules = {}
     if "currency" in names:
@@ -169,7 +169,7 @@ def _rules_of(place: str, names: tuple[str, ...]) -> dict[str, str]:
     if place == "stripe_coupons":
         rules["duration_unknown"] = unknown("duration", DURATIONS)
     if place.endswith("_merges"):
-        rules["merge_into_itself"] = f"trim({names[0]}) = trim({names[1]})"
+        rules["merge_into_itself"] = f"{trimmed(names[0])} = {trimmed(names[1])}"
     return rules
 
 

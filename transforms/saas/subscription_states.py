@@ -11,6 +11,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from transforms.techniques.quality import in_lower_case
 from transforms.techniques.sql_text import with_columns
 from transforms.techniques.versions import with_validity
 from transforms.techniques.zoned_days import before, day_of, start_of
@@ -90,7 +91,9 @@ def subscription_pieces(
         at="version_at",
         birth="created_at",
     )
-    paused = f"pause_collection IS NOT NULL AND lower(trim(pause_collection)) NOT IN {_NO_PAUSE}"
+    paused = (
+        f"pause_collection IS NOT NULL AND {in_lower_case('pause_collection')} NOT IN {_NO_PAUSE}"
+    )
     reads_active = "status IN ('past_due', 'unpaid', 'paused', 'canceled')"
     fields = {
         "from_at": ("valid_from", "version_at"),

@@ -33,7 +33,7 @@ from schemas.social_landing import (
 )
 from transforms.techniques.daily import day_of
 from transforms.techniques.dedupe import first_per_key
-from transforms.techniques.quality import amount
+from transforms.techniques.quality import amount, in_lower_case
 from transforms.techniques.ranges import Days
 from transforms.techniques.records import judged, landed_records
 
@@ -84,7 +84,7 @@ def content_events(raw: DataFrame, *, reporting_time_zone: str, earliest_date: d
         ids=("content_id", "creator_id", "device_id"),
         instants={"event_time": Days(earliest_date)},
         required=("event_time", "event_type"),
-        typed={"event_type": "lower(trim(event_type))"},
+        typed={"event_type": in_lower_case("event_type")},
     )
     return _dated(rows, "event_time", "event_date", reporting_time_zone)
 
@@ -100,7 +100,7 @@ def ad_events(
         instants={"event_time": Days(earliest_date)},
         required=("event_time", "event_type"),
         money=dict.fromkeys(("revenue", "cost"), largest_amount),
-        typed={"event_type": "lower(trim(event_type))"},
+        typed={"event_type": in_lower_case("event_type")},
         rules={"cost_negative": f"{amount('cost')} < 0"},
     )
     return _dated(rows, "event_time", "event_date", reporting_time_zone)

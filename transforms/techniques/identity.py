@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from transforms.techniques.dedupe import first_per_key
+from transforms.techniques.quality import in_lower_case, trimmed
 from transforms.techniques.scd2 import joined_neighbours
 from transforms.techniques.sql_text import literal
 
@@ -17,16 +18,16 @@ from transforms.techniques.sql_text import literal
 ALWAYS_MICROS = -2_208_988_800_000_000
 FOREVER_MICROS = 2**63 - 1
 
-_NO_ID = r"^(|null|undefined|anonymous|-1|0+)$"
+_NO_ID = r"^(null|undefined|anonymous|-1|0+)$"
 
 
 def absent_to_null(text: str) -> str:
     """SQL: NULL where systems write that there is no id, any other id trimmed.
 
-    No id is: '', null, undefined, anonymous, -1, zeros; compared trimmed and without case.
+    No id is: blank, null, undefined, anonymous, -1, zeros; compared trimmed and without case.
     """
-    is_absent = f"lower(trim({text})) RLIKE {literal(_NO_ID)}"
-    return f"CASE WHEN NOT {is_absent} THEN trim({text}) END"
+    is_absent = f"{in_lower_case(text)} RLIKE {literal(_NO_ID)}"
+    return f"CASE WHEN NOT {is_absent} THEN {trimmed(text)} END"
 
 
 def survivors(merges: DataFrame) -> DataFrame:

@@ -93,7 +93,7 @@ def double(text: str) -> str:
 
 def flag(text: str) -> str:
     """SQL: BOOLEAN of text in any case: false for NULL, NULL for what is neither."""
-    return f"try_cast(coalesce(lower(trim({text})), 'false') AS BOOLEAN)"
+    return f"try_cast(coalesce({in_lower_case(text)}, 'false') AS BOOLEAN)"
 
 
 def digits_only(text: str, kind: str = "BIGINT") -> str:
@@ -117,11 +117,17 @@ def day(text: str, zone: str) -> str:
 
 
 def trimmed(text: str) -> str:
-    """SQL: the text without ASCII's white space around it; NULL for blank text."""
-    return f"btrim({blank_to_null(text)}, {literal(_WHITE_SPACE)})"
+    """SQL: the text without `BLANKS` around it; NULL for blank text."""
+    return f"nullif(btrim({text}, {literal(_WHITE_SPACE)}), '')"
 
 
-_WHITE_SPACE = " \t\n\r\f\v"
+def in_lower_case(text: str) -> str:
+    """SQL: the text `trimmed` and in lower case, as words that a rule reads are compared."""
+    return f"lower({trimmed(text)})"
+
+
+# The signs of `BLANKS`: none is beyond the ideographic space.
+_WHITE_SPACE = "".join(sign for sign in map(chr, range(0x3001)) if not sign.strip())
 _LAST_INSTANT = "TIMESTAMP'9999-12-31 23:59:59.999999Z'"
 # Java would write out 1e-999999999 digit by digit, and takes the digits of any script.
 _NUMBER = r"^\s*[+-]?(\d{1,99}(\.\d{0,99})?|\.\d{1,99})([eE][+-]?\d{1,3})?\s*$"

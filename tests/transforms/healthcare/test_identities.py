@@ -212,9 +212,11 @@ def test_a_shared_device_joins_nobody_and_the_audit_says_why(spark: SparkSession
 def test_placeholders_are_no_ids(spark: SparkSession) -> None:
     """Case 24."""
     texts = ["null", "", " ", "undefined", "0000", "0", "-1", "Anonymous", "NULL", None]
-    frame = spark.createDataFrame([(text,) for text in [*texts, " u0 ", "100"]], "text string")
+    texts += ["\u00a0", "null\t", "\u00a0-1\r"]
+    ids = [" u0 ", "100", "u1\t", "\u00a0u2\r"]
+    frame = spark.createDataFrame([(text,) for text in [*texts, *ids]], "text string")
     found = [row[0] for row in frame.selectExpr(absent_to_null("text")).collect()]
-    assert found == [*[None] * len(texts), "u0", "100"]
+    assert found == [*[None] * len(texts), "u0", "100", "u1", "u2"]
 
 
 def test_merges_follow_chains_and_cycles(spark: SparkSession) -> None:

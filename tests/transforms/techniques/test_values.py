@@ -14,7 +14,14 @@ from pyspark.sql import functions as F
 from transforms.techniques.bots import with_is_bot
 from transforms.techniques.dedupe import first_per_key
 from transforms.techniques.money import money_sum, spread_money
-from transforms.techniques.quality import blank_to_null, broken_rules, double, instant, trimmed
+from transforms.techniques.quality import (
+    blank_to_null,
+    broken_rules,
+    double,
+    in_lower_case,
+    instant,
+    trimmed,
+)
 
 
 def test_the_latest_record_wins_and_ties_have_one_winner_in_any_order(spark: SparkSession) -> None:
@@ -82,15 +89,18 @@ def test_an_instant_is_iso_or_milliseconds_and_nothing_else(
 
 
 def test_blank_is_null(spark: SparkSession) -> None:
-    """As Python has it: tabs, carriage returns, no-break spaces. Around content they stay."""
+    """As Python has it: tabs, carriage returns, no-break spaces. What is trimmed has none."""
     every = [chr(n) for n in range(0x3100) if chr(n).isspace()]
     blank = ["", "  ", "\t", "\r", "\u00a0", " \r\n", *every, "".join(every)]
     content = [" a ", "\u00a0a", "!", "~", "~~", "\x7f", "é", "\u200b", "\x00"]
-    frame = spark.createDataFrame([(text,) for text in [*blank, *content, None]], "t string")
-    found = frame.selectExpr(blank_to_null("t"), trimmed("t")).collect()
-    assert [row[0] for row in found] == [*[None] * len(blank), *content, None]
-    assert [row[1] for row in found[: len(blank)]] == [None] * len(blank)
-    assert found[len(blank)][1] == "a"
+    around = [f"{sign}a b{sign}" for sign in every]
+    texts = [*blank, *content, *around, None]
+    frame = spark.createDataFrame([(text,) for text in texts], "t string")
+    found = frame.selectExpr(blank_to_null("t"), trimmed("t"), in_lower_case("t")).collect()
+    assert [row[0] for row in found] == [*[None] * len(blank), *content, *around, None]
+    stripped = [((text or "").strip() or None) for text in texts]
+    assert [row[1] for row in found] == stripped
+    assert [row[2] for row in found] == [text and text.lower() for text in stripped]
 
 
 def test_robots_are_told_by_words_and_by_expressions(spark: SparkSession) -> None:
