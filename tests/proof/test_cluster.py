@@ -38,7 +38,7 @@ def free_port() -> int:
 
 
 def wait_for(port: int) -> None:
-    for _ in range(300):
+    for _ in range(1200):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
@@ -117,7 +117,7 @@ def spark_everywhere(folder: Path) -> Path:
 
 def ended(run: subprocess.Popen[str]) -> tuple[int, str]:
     """Its exit code and what it told."""
-    told, _ = run.communicate(timeout=600)
+    told, _ = run.communicate(timeout=1200)
     return run.returncode, told
 
 
@@ -165,7 +165,7 @@ def test_a_run_whose_worker_is_killed_gives_the_tables_of_one_that_kept_it(
     places += ["--conf", str(spark_everywhere(tmp_path))]
     run = start(master, package(tmp_path / "varve.zip"), *places, "--as-of", str(AS_OF))
     log = tmp_path / "cluster/core/web/fct_session_events/_delta_log"
-    for _ in range(3000):
+    for _ in range(9000):
         if run.poll() is not None or list(log.glob("*.json")):
             break
         time.sleep(0.1)

@@ -33,7 +33,7 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 
 def ended(*processes: subprocess.Popen[str]) -> list[tuple[int, str]]:
     """Exit codes and what was told, the lower codes first."""
-    told = [process.communicate(timeout=600)[0] for process in processes]
+    told = [process.communicate(timeout=1200)[0] for process in processes]
     codes = [process.returncode for process in processes]
     assert "Traceback" not in "".join(told)
     return sorted(zip(codes, told, strict=True))

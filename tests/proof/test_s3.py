@@ -160,7 +160,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         )
     started = Server(ports["s3.port"])
     try:
-        for _ in range(300):
+        for _ in range(600):
             try:
                 if started.files.get_file_info(BUCKET).type is fs.FileType.Directory:
                     break
@@ -190,7 +190,7 @@ def one_of_two_held(runs: list[subprocess.Popen[str]]) -> None:
     """Of two that were started at once one ran, and the other was told so."""
     # Of one that is not read a pipe is soon full, and it would hold what the other waits for.
     with ThreadPoolExecutor() as pool:
-        texts = list(pool.map(lambda process: process.communicate(timeout=600)[0], runs))
+        texts = list(pool.map(lambda process: process.communicate(timeout=1200)[0], runs))
     ended = [(text, process.returncode) for text, process in zip(texts, runs, strict=True)]
     codes = sorted(code for _, code in ended)
     assert codes == [0, LeaseHeld.exit_code], ended
@@ -200,7 +200,7 @@ def one_of_two_held(runs: list[subprocess.Popen[str]]) -> None:
 def test_of_those_who_create_a_file_on_s3_at_one_instant_one_does(server: Server) -> None:
     """What the lease rests on; a look before the creation alone would not do."""
     race = server.race()
-    told, _ = race.communicate(timeout=600)
+    told, _ = race.communicate(timeout=1200)
     assert race.returncode == 0, told
     assert json.loads(told.splitlines()[-1]) == [1] * ROUNDS, told
 
@@ -235,7 +235,7 @@ def test_a_lake_on_s3_is_that_of_a_local_run_and_two_runs_race_for_its_lease(
         assert found == expected, qualified_name(table)
 
     again = server.command()
-    told, _ = again.communicate(timeout=600)
+    told, _ = again.communicate(timeout=1200)
     assert (again.returncode, "nothing new" in told) == (0, True), told
     assert {name: server.table(t).version() for name, t in zip(on_s3, TABLES, strict=True)} == {
         name: table.version() for name, table in on_s3.items()
