@@ -37,17 +37,17 @@ CASES: tuple[tuple[type[Table], Data, list[Data], str], ...] = (
         [[]],
         "no_external_id_taken",
     ),
-    (core.Tag, [{"id": "a", "name": "x"}, {"id": "b", "name": "x"}], [[], []], "no_name_taken"),
+    (core.Tag, [{"id": "a", "name": "x"}, {"id": "b", "name": "x"}], [[], [], []], "no_name_taken"),
     (
         core.PipelineStage,
         [{"id": "a", "name": "New", "order": 1}, {"id": "b", "name": "Won", "order": 1}],
-        [[], []],
+        [[], [], []],
         "no_order_taken",
     ),
     (
         core.PipelineStage,
         [{"id": "a", "name": "New", "order": 1}, {"id": "b", "name": "New", "order": 2}],
-        [[], []],
+        [[], [], []],
         "no_name_taken",
     ),
     (
