@@ -20,7 +20,7 @@ from schemas.ops import Audits, Releases, Runs
 
 def newest_release(lake: Lake) -> list[dict[str, Any]]:
     """The rows of the newest release; none for a new lake."""
-    return lake.newest_rows(Releases)
+    return lake.collect(Releases, lake.newest_files(Releases))
 
 
 def released_as_of(lake: Lake, system: str) -> date | None:

@@ -24,11 +24,12 @@ from pyspark.sql import types as T
 from jobs.errors import ConstraintBroken
 from jobs.lake import form
 from jobs.lake.arrow import arrow_schema, cast, nullable
+from jobs.lake.arrow_regions import differing_partitions, outside
 from jobs.lake.commits import DataFile
 from jobs.lake.held import Held
 from jobs.lake.log import Log
 from jobs.lake.predicates import partitions_predicate
-from jobs.lake.regions import Everything, OfDays, OfKeys, Region, Rows
+from jobs.lake.regions import Everything, Region, Rows
 from schemas.contract import Table, struct_type
 
 _WRITER = WriterProperties(compression="ZSTD")
@@ -155,8 +156,8 @@ class EmbeddedStore:
         held = self.arrow(table, path, version)
         new = _arrow(table, rows)
         if not isinstance(region, Everything):
-            new = pa.concat_tables([_outside(region, held), new])
-        differing = _differing_partitions(table, held, new)
+            new = pa.concat_tables([outside(region, held), new])
+        differing = differing_partitions(table, held, new)
         if differing is None:
             self.overwrite(table, path, new, mark)
         elif differing:
@@ -297,72 +298,6 @@ def _arrow(table: type[Table], rows: Rows) -> pa.Table:
         if column.required and arrow[name].null_count:
             raise ConstraintBroken(f"required {name} is NULL")
     return cast(arrow, arrow_schema(table))
-
-
-def _outside(region: OfDays | OfKeys, stored: pa.Table) -> pa.Table:
-    """The stored rows that a region does not mean."""
-    if isinstance(region, OfDays):
-        days = pa.array(list(region.days), stored.schema.field(region.column).type)
-        return stored.filter(pc.invert(pc.is_in(stored[region.column], days)))
-    touched = region.touched.arrow
-    if touched is None:
-        touched = region.touched.frame.toArrow()
-    meant = _is_of_keys(stored, touched, region.on)
-    if region.since:
-        column, first = region.since
-        meant = pc.and_(meant, pc.greater_equal(stored[column], pa.scalar(first)))
-    if region.open_only:
-        late = touched.filter(touched["is_late"])
-        is_late = _is_of_keys(stored, late, region.on)
-        meant = pc.and_(meant, pc.or_(stored["is_current"], is_late))
-    return stored.filter(pc.invert(meant))
-
-
-def _is_of_keys(stored: pa.Table, touched: pa.Table, on: Sequence[str]) -> pa.Array:
-    """Whether each row's key is among the touched ones. Keys are not NULL."""
-    if len(on) == 1:
-        values = touched[on[0]].cast(stored.schema.field(on[0]).type)
-        return pc.is_in(stored[on[0]], values.combine_chunks())
-    keys = {name: touched[name].cast(stored.schema.field(name).type) for name in on}
-    wanted = pa.table(keys).append_column("found", pa.array([True] * touched.num_rows, pa.bool_()))
-    numbered = stored.select(list(on)).append_column(
-        "row", pa.array(range(stored.num_rows), pa.int64())
-    )
-    joined = numbered.join(wanted, keys=list(on), join_type="left outer").sort_by("row")
-    return pc.fill_null(joined["found"], False)
-
-
-def _differing_partitions(table: type[Table], stored: pa.Table, new: pa.Table) -> list[Any] | None:
-    """The values of partitions whose rows differ; None for a table without any that differs."""
-    if not table.partitioned_by:
-        return [] if _alike(table, stored, new) else None
-    before, after = _by_partition(table, stored), _by_partition(table, new)
-    none = new.schema.empty_table()
-    every = sorted({*before, *after}, key=str)
-    return [v for v in every if not before.get(v, none).equals(after.get(v, none))]
-
-
-def _by_partition(table: type[Table], rows: pa.Table) -> dict[Any, pa.Table]:
-    """Each partition's rows in the order of the grain."""
-    column = table.partitioned_by[0]
-    ordered = _ordered(table, rows, first=column)
-    found: dict[Any, pa.Table] = {}
-    start = 0
-    for entry in pc.value_counts(ordered[column].combine_chunks()).to_pylist():
-        found[entry["values"]] = ordered.slice(start, entry["counts"])
-        start += entry["counts"]
-    return found
-
-
-def _alike(table: type[Table], stored: pa.Table, new: pa.Table) -> bool:
-    if stored.num_rows != new.num_rows:
-        return False
-    return _ordered(table, stored).equals(_ordered(table, new))
-
-
-def _ordered(table: type[Table], rows: pa.Table, first: str | None = None) -> pa.Table:
-    keys = [*([first] if first else []), *[name for name in table.grain if name != first]]
-    return rows.sort_by([(name, "ascending") for name in keys])
 
 
 def _array(values: Sequence[Any], rows: pa.Table, table: type[Table]) -> pa.Array:

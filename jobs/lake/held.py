@@ -13,6 +13,17 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
+# A step's result is held while it is audited and written, unless it is made of more than this:
+# then it is computed twice, for to hold it would be to write it twice.
+HELD_MIB = 256
+# So many bytes are about as many values, rows times columns, where rows differ as usual.
+HELD_CELLS = 64_000_000
+
+
+def is_worth_holding(size: int | None, cells: int) -> bool:
+    """Whether what is made of so many bytes and values is; ``size`` is None if not known."""
+    return size is not None and size <= HELD_MIB * 1024 * 1024 and cells <= HELD_CELLS
+
 
 class Held:
     """Counts who uses which checkpoint: steps, and a store that keeps it for later ones.

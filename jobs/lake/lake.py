@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -23,20 +22,15 @@ from jobs.lake import form
 from jobs.lake.arrow import arrow_schema
 from jobs.lake.commits import Commit, DataFile, Difference, Progress
 from jobs.lake.embedded_store import MOST_CELLS, EmbeddedStore, is_too_large
-from jobs.lake.held import Held
+from jobs.lake.held import Held, is_worth_holding
 from jobs.lake.log import Extent, Log, is_embeddable
-from jobs.lake.regions import Everything, Region, Rows, Written, row_hash
+from jobs.lake.regions import Everything, Region, Rows, Written, came_and_went
 from jobs.lake.spark_store import SparkStore
 from jobs.storage import Storage
 from schemas.contract import Layer, Table, table_name
 
 Store = SparkStore | EmbeddedStore
 MIB = 1024 * 1024
-# A step's result is held while it is audited and written, unless it is made of more than this:
-# then it is computed twice, for to hold it would be to write it twice.
-HELD_MIB = 256
-# So many bytes are about as many values, rows times columns, where rows differ as usual.
-HELD_CELLS = 64_000_000
 
 
 class Lake:
@@ -161,12 +155,7 @@ class Lake:
         if not what.removed:
             return after.withColumn("change", F.lit(1))
         before = store.rows_of(table, path, what.removed)
-        on = [*table.grain, "row_hash"]
-        old = before.withColumn("row_hash", row_hash(table))
-        new = after.withColumn("row_hash", row_hash(table))
-        came = new.join(old.select(*on), on=on, how="left_anti").withColumn("change", F.lit(1))
-        went = old.join(new.select(*on), on=on, how="left_anti").withColumn("change", F.lit(-1))
-        return reduce(DataFrame.unionByName, [came, went]).select(*table.columns, "change")
+        return came_and_went(table, before, after)
 
     def hold(
         self,
@@ -180,38 +169,45 @@ class Lake:
 
         With ``conform`` it is rows of ``near``: in its columns, and in few files.
         """
+        return self.here_or_by_spark(
+            near,
+            lambda: self._store(near, incoming).hold(near if conform else None, frame),
+            lambda: self._spark_store.hold(None, frame.select(*near.columns) if conform else frame),
+        )
+
+    def here_or_by_spark(
+        self, table: type[Table], here: Callable[[], Rows], by_spark: Callable[[], Rows]
+    ) -> Rows:
+        """What ``here`` makes; where Spark does not hand over so much, ``by_spark``'s.
+
+        Then the table goes through Spark from now on.
+        """
         try:
-            return self._store(near, incoming).hold(near if conform else None, frame)
+            return here()
         except SPARK_ERRORS as error:
             if self._choice != "auto" or not is_too_large(error):
                 raise
-        self._too_large.add(near)
-        return self._spark_store.hold(None, frame.select(*near.columns) if conform else frame)
+        self._too_large.add(table)
+        return by_spark()
 
     def is_large(self, size: int | None, cells: int) -> bool:
         """Whether what is made of so much is better not held; ``size`` is None if not known."""
-        is_within = size is not None and size <= HELD_MIB * MIB and cells <= HELD_CELLS
-        return self._choice != "embedded" and not is_within
+        return self._choice != "embedded" and not is_worth_holding(size, cells)
 
-    def collect(self, table: type[Table]) -> list[dict[str, Any]]:
-        """The rows of a small table, by name of column; none where there is no table."""
+    def collect(
+        self, table: type[Table], files: Sequence[DataFile] | None = None
+    ) -> list[dict[str, Any]]:
+        """The rows of a small table, or of some files of it, by name of column."""
         version = self.version(table)
-        if version is None:
-            return []
-        store = self._store(table)
-        if isinstance(store, EmbeddedStore):
-            return store.arrow(table, self.path(table), version).to_pylist()
-        return [row.asDict() for row in self.read(table).collect()]
-
-    def newest_rows(self, table: type[Table]) -> list[dict[str, Any]]:
-        """The rows that the newest commit with any added to a table that is only appended to."""
-        files = self.newest_files(table)
-        if not files:
+        if version is None or (files is not None and not files):
             return []
         store, path = self._store(table), self.path(table)
-        if isinstance(store, EmbeddedStore):
-            return store.arrow_of(table, path, files).to_pylist()
-        return [row.asDict() for row in store.rows_of(table, path, files).collect()]
+        if not isinstance(store, EmbeddedStore):
+            rows = self.read(table) if files is None else store.rows_of(table, path, files)
+            return [row.asDict() for row in rows.collect()]
+        if files is None:
+            return store.arrow(table, path, version).to_pylist()
+        return store.arrow_of(table, path, files).to_pylist()
 
     def newest_files(self, table: type[Table]) -> Sequence[DataFile]:
         """The files of the newest commit that added any; none where the log no longer tells."""
@@ -308,11 +304,10 @@ class Lake:
         """Bring what a contract says besides columns to the stored table, where that can be.
 
         Returns why the table must be made anew for the rest (a CHECK or a NOT NULL that
-        its rows were not held to), else None. Raises VersionMismatch where its columns
-        or partitions are others, or a newer Varve wrote it. One that is to be rebuilt
-        may differ. One that is kept (`form.is_kept`) gains columns, and where its columns
-        are all the contract's the rest is mended. Without ``mends`` it
-        only looks.
+        its rows were not held to), else None. Raises VersionMismatch where its columns or
+        partitions are others and it is not to be rebuilt, or a newer Varve wrote it. One
+        that is kept (`form.is_kept`) gains columns, and where its columns are all the
+        contract's the rest is mended. Without ``mends`` it only looks.
         """
         stored = self._unchecked_form(table)
         if stored is None:

@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from jobs.lake.predicates import days_predicate
 from schemas.contract import Table
 
 
@@ -51,6 +52,8 @@ class OfDays:
 class OfKeys:
     """The rows of keys: ``touched`` has the columns ``on``, distinct.
 
+    days       where the last of ``on`` is a day: that column, and all days that are touched,
+               for a table that is partitioned by it is read there alone
     since      a day column and the first day from which on the keys' rows are meant
     open_only  of a key that ``touched`` does not call ``is_late`` the open version
                alone is meant (``is_current``), of the others every version
@@ -58,6 +61,7 @@ class OfKeys:
 
     on: tuple[str, ...]
     touched: Rows
+    days: OfDays | None = None
     since: tuple[str, date] | None = None
     open_only: bool = False
 
@@ -84,6 +88,8 @@ class Written:
 def rows_in(region: OfKeys, stored: DataFrame) -> DataFrame:
     """The stored rows that a region of keys means."""
     on, touched = list(region.on), region.touched.frame
+    if region.days:
+        stored = stored.where(days_predicate(region.days.column, region.days.days))
     if region.since:
         column, first = region.since
         stored = stored.where(f"{column} >= DATE'{first}'")
@@ -124,13 +130,15 @@ def changed_rows(table: type[Table], stored: DataFrame, result: DataFrame) -> Da
     )
 
 
-def differing_rows(table: type[Table], stored: DataFrame, result: DataFrame) -> DataFrame:
-    """The rows that one of the two has and the other has not, as it has them.
+def came_and_went(table: type[Table], before: DataFrame, after: DataFrame) -> DataFrame:
+    """The rows that only ``after`` has (``change`` = 1) and only ``before`` (-1), as it has them.
 
-    Of a row that moved to another partition that is the old one, too.
+    Of a row that moved to another partition both are there.
     """
-    old, new = _hashed(table, stored), _hashed(table, result)
-    return _only(table, new, old).unionByName(_only(table, old, new)).drop("row_hash")
+    old, new = _hashed(table, before), _hashed(table, after)
+    came = _only(table, new, old).withColumn("change", F.lit(1))
+    went = _only(table, old, new).withColumn("change", F.lit(-1))
+    return came.unionByName(went).select(*table.columns, "change")
 
 
 def _hashed(table: type[Table], rows: DataFrame) -> DataFrame:

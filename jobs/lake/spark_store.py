@@ -19,8 +19,8 @@ from jobs.lake.regions import (
     OfDays,
     Region,
     Rows,
+    came_and_went,
     changed_rows,
-    differing_rows,
     rows_in,
 )
 from jobs.storage import escaped
@@ -174,7 +174,7 @@ class SparkStore:
                 kept = stored.where(f"NOT ({where})").unionByName(rows.frame.select(*table.columns))
                 self.overwrite(table, path, kept.coalesce(1), mark)
         elif isinstance(region, Everything):
-            changes = self.hold(None, differing_rows(table, stored, rows.frame)).frame
+            changes = self.hold(None, came_and_went(table, stored, rows.frame)).frame
             if not changes.isEmpty():
                 differing = self._partitions_of(table, changes)
                 chosen = rows.frame if differing is None else rows.frame.where(differing)

@@ -15,7 +15,6 @@ from pyspark.sql import functions as F
 
 from jobs.errors import SPARK_ERRORS, UsageError
 from jobs.lake.commits import Progress
-from jobs.lake.embedded_store import is_too_large
 from jobs.lake.lake import Lake
 from jobs.lake.regions import Rows, Written
 from jobs.landing import formats
@@ -242,21 +241,18 @@ class Landing:
         load = {"loaded_at": F.lit(now.astimezone(UTC)), "load_id": F.lit(load_id).cast("bigint")}
         named = [[f.name, f.size, f.modified_micros, load_id] for f in files]
         incoming = sum(text_bytes(f.name, f.size) for f in files)
-        progress = Progress(run_id=run_id, files=named)
-        is_embedded = self.lake.is_embedded(raw, incoming)
-        if policy and is_embedded:
-            try:
-                rows = applied_here(policy, frame.withColumns(load), raw)
-            except SPARK_ERRORS as error:
-                if not is_too_large(error):
-                    raise
-            else:
-                return self.lake.append(raw, rows, progress, incoming)
-        frame = (applied(policy, frame) if policy else frame).withColumns(load)
-        rows = Rows(frame)
-        if is_embedded:
-            rows = self.lake.hold(frame, near=raw, conform=True, incoming=incoming)
-        return self.lake.append(raw, rows, progress, incoming)
+        stored = (applied(policy, frame) if policy else frame).withColumns(load)
+        if not self.lake.is_embedded(raw, incoming):
+            rows = Rows(stored)
+        elif policy:
+            rows = self.lake.here_or_by_spark(
+                raw,
+                lambda: applied_here(policy, frame.withColumns(load), raw),
+                lambda: Rows(stored),
+            )
+        else:
+            rows = self.lake.hold(stored, near=raw, conform=True, incoming=incoming)
+        return self.lake.append(raw, rows, Progress(run_id=run_id, files=named), incoming)
 
 
 def _micros(instant: datetime) -> int:

@@ -339,7 +339,7 @@ def test_records_that_give_way_to_another_of_their_id_are_counted(
     """A tracker that writes one id for all is seen; a delivery again is no such thing."""
     store, _, is_large = store.partition(", ")
     if is_large:
-        monkeypatch.setattr("jobs.lake.lake.HELD_MIB", -1)
+        monkeypatch.setattr("jobs.lake.held.HELD_MIB", -1)
     lake, landing = Lake(spark, str(tmp_path / "lake"), store=store), tmp_path / "landing"
     [step] = [step for step in STEPS["social"] if step.output is StgContentEvents]
     columns = ("event_id", "event_time", "event_type", "viewer_id")
