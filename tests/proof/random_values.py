@@ -15,7 +15,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from schemas.contract import Source, table_name
-from tests.proof import random_saas
+from tests.proof import random_medspa, random_saas
 
 # Beyond these, records are broken or not by rules of their own, and what those do wrong
 # would hide everything else: the fuzz stays within.
@@ -71,27 +71,6 @@ _IDS = {
     "line_item_id": _ids("l", 20),
     "inventory_event_id": _ids("v", 16),
 }
-# All of medspa's rows share ids, so that references and deletions meet.
-_ROWS = _ids("k", 4)
-_MEDSPA_IDS: dict[str, Sequence[str | None]] = {
-    "leads.id": _ids("k", 6),
-    "leads.campaign_id": (None, *_ids("k", 3), "k1", "k2"),
-    "leads.external_id": (None, None, "e1", "e2", "e3", "e4"),
-    **{
-        f"{source}.id": _ids("k", 7)
-        for source in ("lead_tags", "lead_stages", "opportunities", "activities", "kpi_events")
-    },
-    "tags.id": (*_ROWS[:3], "tag-botox"),
-    "pipeline_stages.id": (*_ROWS[:3], "stage-won"),
-    "campaigns.id": _ids("k", 3),
-    "providers.id": _ids("k", 3),
-    "commission_rules.id": _ROWS,
-    "commission_rules.provider_id": _ids("k", 3),
-    "deletions.id": _ids("k", 6),
-    "lead_id": _ids("k", 6),
-    "tag_id": (*_ROWS[:3], "tag-botox", "tag-filler"),
-    "stage_id": (*_ROWS[:3], "stage-new", "stage-contacted", "stage-consult-booked", "stage-won"),
-}
 _POOLS: dict[str, Sequence[str | None]] = {
     "appointments.status": ("booked", "completed", "Cancelled", "no_show"),
     "payments.status": ("paid", "refunded", "chargeback", "pending", "failed"),
@@ -133,43 +112,9 @@ _POOLS: dict[str, Sequence[str | None]] = {
     ),
     "landing_page": ("/", "/book", "/book?utm_source=x", "/doctors"),
     "channel": ("Paid Search", "Email", "Direct"),
-    "first_name": ("Anna", "J. K.", "Anna Schmidt", "O’Neil"),
-    "leads.email": (None, "a@x.org", "A@X.org", "b@x.org", "c@x.org", "d@x.org", "nobody@nowhere"),
-    # Of one region or of both.
-    "leads.phone": (None, None, None, "+12125550123", "+4930901820", "+12125550124", "030 901820"),
-    "leads.source": ("google", "facebook", "ask anna@x.org"),
-    "ad_platform": ("google", "meta"),
-    "tags.name": ("Botox", "Laser", "VIP"),
-    "pipeline_stages.name": ("New", "contacted", "Consult Booked", "WON", "Lost"),
-    "order": ("1", "2", "3", "4", "5"),
-    "expected_value_cents": ("100", "45000", "33333", "7", "120000", "0"),
-    "procedure_code": ("BTX", "filler", "RHINO", "btx", "Laser", "WAX"),
-    # Two days on which some are not in the past.
-    "expected_date": ("2026-12-01", "2026-12-02T08:00:00Z", "2027-01-01", "2025-04-15"),
-    "activities.type": ("call", "sms_sent", "EMAIL_SENT", "call", "form_submit", "call", "fax"),
-    "monthly_spend_cents": ("0", "300000", "45000", "-1"),
-    "kpi_events.kind": (
-        *("ad_click", "consult_booked", "consult_show", "invoice_paid", "Invoice_Paid"),
-        *("consult_booked", "invoice_paid", "refund"),
-    ),
-    "value_cents": ("5", "100000", "1500000", "33333"),
-    # Of leads most: that is what everything hangs on.
-    "deletions.entity": (
-        *("lead", "lead", "Lead", "lead_tag", "leadStage", "opportunity", "activity"),
-        *("kpiEvent", "tag", "pipeline_stage", "campaign", "provider", "commissionRule"),
-    ),
-    "deletions.reason": ("spam", "duplicate", "customer_request", "because"),
-    "rule_json": (
-        '{"type": "percent", "percent": 12.5}',
-        '{"type": "percent", "percent": 10, "to": "2025-03"}',
-        '{"type": "flat", "amount_cents": 5000, "from": "2025-03"}',
-        '{"type": "tiered", "tiers": [{"from_cents": 0, "percent": 5}, '
-        '{"from_cents": 100000, "percent": 8.3333}]}',
-        '{"type": "per_procedure", "percents": {"BTX": 10}, "other_percent": 1.25}',
-        '{"type": "percent", "percent": "10"}',
-    ),
     "utm_source": ("google", "klaviyo", None),
     "utm_medium": ("cpc", "email", None),
+    **random_medspa.POOLS,
 }
 _MONEY = ("10", "10.00", "0.01", "99.995", "0", "1234.5", "-7.01", "33.33")
 _MONEY_COLUMNS = (
@@ -274,7 +219,7 @@ class Instants:
         return datetime.combine(self.first_day, time(), UTC) + timedelta(seconds=seconds)
 
 
-_IDS_BY_SYSTEM = {"medspa": _MEDSPA_IDS}
+_IDS_BY_SYSTEM = {"medspa": random_medspa.IDS}
 
 
 def is_odd(text: str | None) -> bool:
@@ -282,27 +227,9 @@ def is_odd(text: str | None) -> bool:
     return text in _ODD_IDS or text in _ODD_INSTANTS
 
 
-# Columns of medspa's sources, few records of which are sound without.
-_NEEDED = {
-    "leads": ("created_at", "email", "phone"),
-    "tags": ("name",),
-    "lead_tags": ("lead_id", "tag_id"),
-    "pipeline_stages": ("name", "order"),
-    "lead_stages": ("lead_id", "stage_id", "changed_at"),
-    "opportunities": ("lead_id", "expected_value_cents", "procedure_code", "created_at"),
-    "activities": ("lead_id", "type", "created_at"),
-    "campaigns": ("name",),
-    "kpi_events": ("lead_id", "kind", "value_cents", "occurred_at"),
-    "providers": ("name",),
-    "commission_rules": ("provider_id", "rule_json"),
-    "deletions": ("entity", "deleted_at"),
-    "legal_holds": ("from",),
-}
-
-
 def is_needed(source: type[Source], column: str) -> bool:
     """Whether a record without the column is broken, or would be missed."""
-    needed = _NEEDED.get(table_name(source), ()) if source.system == "medspa" else ()
+    needed = random_medspa.NEEDED.get(table_name(source), ()) if source.system == "medspa" else ()
     return column in needed or any(column in group for group in source.required)
 
 
@@ -392,31 +319,9 @@ def _event_data(random: Random) -> str | None:
     return json.dumps(said) if said else None
 
 
-def _payload(random: Random) -> str | None:
-    """What was said of an activity, some of it not to be kept; once in a while no JSON."""
-    said = {
-        "direction": random.choice(("inbound", "outbound", None)),
-        "durationSeconds": random.choice((30, "40", "long")),
-        "subject": random.choice(("Hello", "call 212-555-0123", None)),
-        "notes": "acne",
-    }
-    return random.choice((None, "[1]", *[json.dumps(said)] * 9, "{bad"))
-
-
-def _metadata(random: Random) -> str | None:
-    """What an event names, a provider as a rule."""
-    named = {
-        "providerId": random.choice((*_ids("k", 3), None)),
-        "procedure_code": random.choice(("BTX", "btx", "RHINO", None)),
-        "diagnosis": "L70.0",
-    }
-    return random.choice((None, "{bad", *[json.dumps(named)] * 10))
-
-
 _SPECIAL: dict[str, Callable[[Random], str | None]] = {
     "clientId": _late_name,
     "events.event_id": _tracker_id,
     "event_data": _event_data,
-    "payload_json": _payload,
-    "metadata_json": _metadata,
+    **random_medspa.SPECIAL,
 }

@@ -23,7 +23,8 @@ from schemas.medspa_landing import QUARANTINES
 from tests.proof.comparison import differing
 from tests.proof.followed import followed_lake
 from tests.proof.oracle_medspa import LANDING, Oracle
-from tests.proof.oracle_medspa_marts import Marts, histories
+from tests.proof.oracle_medspa_histories import histories
+from tests.proof.oracle_medspa_marts import Marts
 
 pytestmark = pytest.mark.proof
 
