@@ -298,10 +298,8 @@ class Step:
 
     def _tells(self, part: Part) -> bool:
         """Whether a part's changes are told in what the output is replaced on."""
-        assert isinstance(self.write, Replace)
         if part.by:
-            kinds = [self.output.columns[name].type == DATE for name in self.write.on]
-            return kinds == [False, True]
+            return self.replaces_days_of_keys
         return (part.touches is None) is not self.replaces_days
 
     @property
@@ -316,6 +314,12 @@ class Step:
         """Whether the touched parts are days or months; else they are keys."""
         on = self.write.on if isinstance(self.write, Replace) else ()
         return len(on) == 1 and self.output.columns[on[0]].type == DATE
+
+    @property
+    def replaces_days_of_keys(self) -> bool:
+        """Whether the touched parts are days of keys."""
+        on = self.write.on if isinstance(self.write, Replace) else ()
+        return [self.output.columns[name].type == DATE for name in on] == [False, True]
 
     @property
     def all_reads(self) -> tuple[Read, ...]:

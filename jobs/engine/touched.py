@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from functools import cached_property, reduce
 from typing import Any
 
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -61,16 +62,15 @@ class Inputs:
             return OfDays(write.on[0], self.touched_days)
         first = self.first_touched_day
         since = (write.since, first) if write.since and first else None
-        return OfKeys(write.on, self.touched_keys, since, self._in_order is not None)
+        days = OfDays(write.on[-1], self.touched_days) if self.step.replaces_days_of_keys else None
+        return OfKeys(write.on, self.touched_keys, days, since, self._in_order is not None)
 
     def within(self, result: DataFrame) -> DataFrame:
         """The result's rows of what is touched, where its inputs may tell of more than that."""
         region = self.region
         if isinstance(region, OfDays):
             return result.where(days_predicate(region.column, region.days))
-        if isinstance(region, OfKeys) and any(
-            isinstance(read, Part) and read.by for read in self.step.reads
-        ):
+        if isinstance(region, OfKeys) and self.step.replaces_days_of_keys:
             # All days of all touched keys were read that any of them needs.
             on = list(region.on)
             return result.join(
@@ -87,7 +87,7 @@ class Inputs:
         if self.is_anew or isinstance(read, Whole) or isinstance(self.region, Everything):
             return stored
         if read.by:
-            return self._days_of_touched_keys(read, stored)
+            return self._at_touched_keys(read, stored)
         if read.touches is not None:
             return stored.where(self._days_needed(read))
         if read is self._in_order:
@@ -120,17 +120,9 @@ class Inputs:
         keys = self.touched_keys.frame.select(F.col(on).alias(by))
         return stored.join(F.broadcast(keys), on=by, how="left_semi")
 
-    def _days_of_touched_keys(self, read: Part, stored: DataFrame) -> DataFrame:
-        key, day = self._on
-        assert read.needs is not None
-        touched = self.touched_keys.frame
-        needed = {
-            needed
-            for row in touched.select(day).distinct().collect()
-            for needed in read.needs(row[0], self.settings)
-        }
-        keys = touched.select(F.col(key).alias(read.by)).distinct()
-        within = stored.where(days_predicate(read.on, sorted(needed)))
+    def _at_touched_keys(self, read: Part, stored: DataFrame) -> DataFrame:
+        keys = self.touched_keys.frame.select(F.col(self._on[0]).alias(read.by)).distinct()
+        within = stored.where(self._days_needed(read))
         return within.join(F.broadcast(keys), on=read.by, how="left_semi")
 
     # -- what changed ------------------------------------------------------------------
@@ -177,7 +169,9 @@ class Inputs:
 
     @cached_property
     def touched_days(self) -> list[date]:
-        """The output days, or first days of months, that must be replaced."""
+        """The output days, or first days of months, that must be replaced, of any key."""
+        if self.step.replaces_days_of_keys:
+            return self._days_of_touched_keys
         days: set[date] = set(self._days_aged)
         for read in self.step.reads:
             if isinstance(read, Part) and read.touches is not None:
@@ -187,6 +181,13 @@ class Inputs:
             [on] = self._on
             days |= {row[0] for row in self._also().select(on).distinct().collect()}
         return sorted(days)
+
+    @property
+    def _days_of_touched_keys(self) -> list[date]:
+        day, touched = self._on[-1], self.touched_keys
+        if touched.arrow is not None:
+            return sorted(pc.unique(touched.arrow[day]).to_pylist())
+        return sorted(row[0] for row in touched.frame.select(day).distinct().collect())
 
     @property
     def _days_aged(self) -> set[date]:
