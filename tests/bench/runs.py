@@ -6,8 +6,9 @@ The plan names ``lake``, ``landing``, ``system`` and ``runs``: each has a ``name
 an ``as_of`` and ``files``, pairs of a file and its place below the landing folder,
 that land before it. Prints a JSON list with, per run: seconds (after the session
 is up), seconds and rows written by step, steps that failed, bytes and rows read and
-written as Spark's tasks report them, and the peak resident memory of the driver so
-far, in bytes.
+written as Spark's tasks report them, rows read by what Spark's jobs are named after,
+and the peak resident memory of the driver so far, in bytes. Tells each run's seconds
+as it ends.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -55,19 +57,29 @@ class Peak:
             time.sleep(0.25)
 
 
-def read_and_written(events: Path, windows: list[tuple[float, float]]) -> list[dict[str, int]]:
+def read_and_written(events: Path, windows: list[tuple[float, float]]) -> list[dict[str, Any]]:
     """What the tasks that ended within each window of seconds since 1970 read and wrote."""
-    found = [dict.fromkeys(("bytes_read", "rows_read", "bytes_written"), 0) for _ in windows]
+    found: list[dict[str, Any]] = [
+        {"bytes_read": 0, "rows_read": 0, "bytes_written": 0, "rows_read_by": Counter()}
+        for _ in windows
+    ]
+    names: dict[int, str] = {}
     [log] = [file for file in events.rglob("*") if file.is_file() and "local-" in file.name]
     for line in log.open(encoding="utf-8"):
+        if line.startswith('{"Event":"SparkListenerJobStart"'):
+            job = json.loads(line)
+            name = job["Properties"].get("spark.job.description", "")
+            names |= dict.fromkeys(job["Stage IDs"], name)
         if not line.startswith('{"Event":"SparkListenerTaskEnd"'):
             continue
         task = json.loads(line)
         metrics, at = task.get("Task Metrics"), task["Task Info"]["Finish Time"] / 1000
         for window, sums in zip(windows, found, strict=True):
             if metrics and window[0] <= at <= window[1]:
+                rows = metrics["Input Metrics"]["Records Read"]
                 sums["bytes_read"] += metrics["Input Metrics"]["Bytes Read"]
-                sums["rows_read"] += metrics["Input Metrics"]["Records Read"]
+                sums["rows_read"] += rows
+                sums["rows_read_by"][names[task["Stage ID"]]] += rows
                 sums["bytes_written"] += metrics["Output Metrics"]["Bytes Written"]
     return found
 
@@ -120,6 +132,7 @@ def main(plan_file: Path) -> None:
             )
             windows.append((began, time.time()))
             results.append({"name": run["name"], **told(result), "peak_bytes": peak.bytes})
+            print(f"{run['name']}: {result.seconds:.1f} s", file=sys.stderr, flush=True)
         spark.stop()
         costs = read_and_written(Path(events), windows)
     print(json.dumps([{**r, **c} for r, c in zip(results, costs, strict=True)]))
