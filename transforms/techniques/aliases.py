@@ -20,7 +20,7 @@ def names_of_columns(
 
     A rule is for sources that its ``sources`` fits (a pattern with ``*``). ``columns``
     gives other names by column, ``key`` those of a key of one column; each of
-    ``prefixes`` may stand before every name that the rules give.
+    ``prefixes`` may stand before every name, which comes right after the bare one.
     """
     names = {name: [name.lower()] for name in columns}
     prefixes: list[str] = []
@@ -33,10 +33,10 @@ def names_of_columns(
         for column, found in others.items():
             if column in names:
                 names[column] += [name.lower() for name in found]
-        prefixes += rule.get("prefixes", ())
+        prefixes += [prefix.lower() for prefix in rule.get("prefixes", ())]
     return {
         column: tuple(
-            dict.fromkeys([*found, *(f"{p.lower()}{name}" for p in prefixes for name in found)])
+            dict.fromkeys(f"{before}{name}" for name in found for before in ("", *prefixes))
         )
         for column, found in names.items()
     }

@@ -46,10 +46,10 @@ def test_rules_are_taken_in_their_order_for_the_sources_that_they_fit() -> None:
         {"sources": "other", "columns": {"name": ["never"]}},
     ]
     assert names_of_columns("deals", ["deal_id", "name"], ["deal_id"], rules) == {
-        "deal_id": ("deal_id", "id", "property_deal_id", "property_id"),
+        "deal_id": ("deal_id", "property_deal_id", "id", "property_id"),
         "name": (
-            *("name", "dealname", "title"),
-            *("property_name", "property_dealname", "property_title"),
+            *("name", "property_name", "dealname", "property_dealname"),
+            *("title", "property_title"),
         ),
     }
     two = names_of_columns("x", ["a", "b"], ["a", "b"], rules)
