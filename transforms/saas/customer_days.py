@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from schemas.saas_columns import TRAILING_DAYS
 from schemas.saas_customers import CustomersDaily, IntCustomerFirstUse
 from transforms.saas.customer_map import customer_of_stripe
+from transforms.saas.features import PLANS
 from transforms.saas.subscription_states import happened, known
 from transforms.techniques import daily, health
 from transforms.techniques.ratios import ratio
@@ -143,7 +144,7 @@ def _with_use(rows: DataFrame, uses: DataFrame, features: DataFrame, zone: str) 
     )
     released = features.where("rollout = 'released'").selectExpr(
         "feature_id",
-        "filter(transform(split(coalesce(plan, ''), '[|]'), p -> trim(p)), p -> p <> '') AS plans",
+        f"{PLANS} AS plans",
         f"{day_of('valid_from', zone)} AS since",
         f"{day_of('valid_to', zone)} AS until",
     )

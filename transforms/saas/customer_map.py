@@ -10,14 +10,13 @@ from pyspark.sql import functions as F
 
 from schemas.saas_revenue import IntCustomerMap, SourceMatch
 from transforms.saas.subscription_states import known
+from transforms.techniques.quality import in_lower_case
 from transforms.techniques.ratios import ratio
 from transforms.techniques.sql_text import is_in, with_columns
 from transforms.techniques.versions import latest
 
-_DOMAIN = (
-    "CASE WHEN contains(email, '@') THEN nullif(trim(lower(substring_index(email, '@', -1))), '') "
-    "END"
-)
+_AFTER_THE_LAST_AT = "substring_index(email, '@', -1)"
+_DOMAIN = f"CASE WHEN contains(email, '@') THEN {in_lower_case(_AFTER_THE_LAST_AT)} END"
 
 
 def int_customer_map(

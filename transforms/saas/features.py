@@ -18,11 +18,17 @@ from schemas.saas_features import (
 )
 from transforms.saas.told_versions import before_the_end, cut_at, numbered, told_versions
 from transforms.techniques import daily
+from transforms.techniques.quality import trimmed
 from transforms.techniques.ratios import ratio
 from transforms.techniques.scd2 import joined_neighbours
 from transforms.techniques.sums import exact_sum
 
 ATTRIBUTES = ("name", "parent_feature_id", "plan", "rollout")
+# SQL: the plans with which a feature is sold, as its `plan` lists them; none for any plan.
+PLANS = (
+    "filter(transform(split(coalesce(plan, ''), '[|]'), "
+    f"one -> coalesce({trimmed('one')}, '')), one -> one <> '')"
+)
 EARLY, GROWING = 0.16, 0.5
 
 
@@ -118,10 +124,7 @@ def _eligible(rows: DataFrame, facts: DataFrame, int_customer_spans: DataFrame) 
         .join(spans, on=pays_then, how="inner")
         .select(day, "customer_id", "paid_plan")
     )
-    plans = F.expr(
-        "filter(transform(split(coalesce(plan, ''), '[|]'), p -> trim(p)), p -> p <> '')"
-    )
-    released = rows.where("rollout = 'released'").select(key, day, plans.alias("plans"))
+    released = rows.where("rollout = 'released'").selectExpr(key, day, f"{PLANS} AS plans")
     has_it = F.coalesce(
         (F.size("plans") == 0) | F.array_contains("plans", F.col("paid_plan")), F.lit(False)
     )

@@ -150,9 +150,9 @@ def company() -> Billing:
             c.add("app_customers", customer_id=of, name=name, updated_at="2025-01-01T00:00:00Z")
     for name, mail in (
         ("17l", "someone@nowhere.example"),
-        ("17d", "x@One.Example"),
+        ("17d", "x@One.Example\t"),
         ("17t", "x@two.example"),
-        ("17g", "x@gmail.com"),
+        ("17g", "x@gmail.com\u00a0"),
         ("17c", "x@nowhere.example"),
     ):
         c.add("stripe_customers", stripe_customer_id=f"k{name}", email=mail)
@@ -165,7 +165,7 @@ def company() -> Billing:
         ("u2", "one", "b@ONE.example"),
         ("u3", "one", "c@two.example"),
         ("u4", "other", "d@two.example"),
-        ("u5", "one", "e@gmail.com"),
+        ("u5", "one", "e@gmail.com\u00a0"),
     ):
         c.add("app_users", user_id=name, customer_id=of, email=mail, updated_at=born)
     return c
