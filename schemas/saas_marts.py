@@ -162,7 +162,11 @@ class ExecutiveDashboardMonthly(_Mart):
     cac = _money("spend / new_customers.")
     cac_status = Column(STRING, "no_spend, no_new_customers or ok.", required=True)
     ltv = _money("arpa × gross_margin × opening_mrr / loss.")
-    ltv_status = Column(STRING, "no_customers, no_opening, no_churn or ok.", required=True)
+    ltv_status = Column(
+        STRING,
+        "no_customers, no_opening, no_churn, ok, or out_of_range: more than money holds.",
+        required=True,
+    )
     ltv_cac = Column(DOUBLE, "ltv / cac.")
     payback_months = Column(DOUBLE, "cac / (arpa × gross_margin).")
     trial_customers = Column(BIGINT, "Customers on trial at the close.", required=True)

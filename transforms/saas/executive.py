@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from schemas.saas_marts import ExecutiveDashboardMonthly
 from transforms.saas.subscription_states import known
+from transforms.techniques.mrr import WHOLE, half_up
 from transforms.techniques.ratios import ratio
 from transforms.techniques.sql_text import with_columns
 from transforms.techniques.versions import latest
@@ -43,13 +45,8 @@ def executive_dashboard_monthly(
         *("trial_customers", "at_risk_customers", "insufficient_data_customers", "mau"),
         *("tickets_opened", "uncounted_items"),
     )
-    margin = f"CAST({gross_margin!r} AS DECIMAL(9,6))"
     loss = "CAST(contraction_mrr + churn_mrr AS DECIMAL(20,2))"
-    # One quotient of exact products each, so that money is rounded once.
-    ltv = (
-        f"CAST(CAST(closing_mrr AS DOUBLE) * CAST({margin} AS DOUBLE) * opening_mrr "
-        f"/ (CAST(closing_customers AS DOUBLE) * {loss}) AS DECIMAL(38,8))"
-    )
+    ltv = lifetime_value("closing_mrr", "opening_mrr", "closing_customers", loss, gross_margin)
     shown = with_columns(
         found.fillna(0, list(counts)),
         {
@@ -58,7 +55,7 @@ def executive_dashboard_monthly(
             "WHEN new_customers = 0 THEN 'no_new_customers' ELSE 'ok' END",
             "ltv_status": "CASE WHEN closing_customers = 0 THEN 'no_customers' "
             f"WHEN opening_mrr = 0 THEN 'no_opening' WHEN {loss} = 0 THEN 'no_churn' "
-            "ELSE 'ok' END",
+            f"WHEN {ltv} IS NULL THEN 'out_of_range' ELSE 'ok' END",
         },
     )
     priced = with_columns(
@@ -66,12 +63,14 @@ def executive_dashboard_monthly(
         {
             "cac": f"CASE WHEN cac_status = 'ok' THEN CAST(spent / CAST(new_customers AS "
             f"DECIMAL(18,0)) AS {_MONEY}) END",
-            "ltv": f"CASE WHEN ltv_status = 'ok' THEN CAST({ltv} AS {_MONEY}) END",
+            "ltv": f"CASE WHEN ltv_status = 'ok' THEN {ltv} END",
             "exact_cac": "CASE WHEN cac_status = 'ok' THEN CAST(spent AS DOUBLE) / new_customers "
             "END",
-            "exact_ltv": f"CASE WHEN ltv_status = 'ok' THEN CAST({ltv} AS DOUBLE) END",
+            "exact_ltv": "CASE WHEN ltv_status IN ('ok', 'out_of_range') THEN "
+            f"CAST(closing_mrr AS DOUBLE) * {gross_margin!r}D * opening_mrr "
+            f"/ (CAST(closing_customers AS DOUBLE) * {loss}) END",
             "exact_worth": "CASE WHEN closing_customers > 0 THEN CAST(closing_mrr AS DOUBLE) "
-            f"/ closing_customers * CAST({margin} AS DOUBLE) END",
+            f"/ closing_customers * {gross_margin!r}D END",
             "mrr": "closing_mrr",
             "customers": "closing_customers",
         },
@@ -82,6 +81,24 @@ def executive_dashboard_monthly(
             "payback_months": ratio(F.col("exact_cac"), F.col("exact_worth")),
         }
     ).select(*ExecutiveDashboardMonthly.columns)
+
+
+def lifetime_value(
+    closing: str, opening: str, customers: str, loss: str, gross_margin: float
+) -> str:
+    """SQL: money rounded once, from whole numbers of cents; NULL for more than money holds."""
+    margin = Decimal(repr(gross_margin))
+    places = max(0, -int(margin.as_tuple().exponent))
+    part = int(margin.scaleb(places))
+    cents = [f"CAST({money} * 100BD AS {WHOLE})" for money in (closing, opening, loss)]
+    product = f"try_multiply({cents[0]}, {cents[1]})"
+    exact = half_up(
+        f"CAST(try_multiply(CAST({product} AS {WHOLE}), {part}BD) AS {WHOLE})",
+        f"try_multiply(CAST({customers} AS {WHOLE}), CAST({cents[2]} * {10**places}BD AS {WHOLE}))",
+    )
+    # What 38 digits do not hold is beyond a cent's worth of doubt.
+    rough = f"CAST({closing} AS DOUBLE) * {gross_margin!r}D * {opening} / {customers} / {loss}"
+    return f"coalesce(try_cast({exact} / 100BD AS {_MONEY}), try_cast({rough} AS {_MONEY}))"
 
 
 def _with_ratios(waterfall: DataFrame) -> DataFrame:
