@@ -61,9 +61,9 @@ from transforms.saas import (
 from transforms.techniques.daily import days_unlike_history
 
 
-def _money_differs(result: DataFrame, *inputs: DataFrame) -> DataFrame:
+def _money_differs(result: DataFrame, *inputs: DataFrame, touched: DataFrame | None) -> DataFrame:
     """Customers and days whose MRR is not that of their subscriptions."""
-    return reconciliations.customers_with_other_mrr(result, inputs[6])
+    return reconciliations.customers_with_other_mrr(result, inputs[6], touched)
 
 
 def _days_differ(result: DataFrame, *inputs: DataFrame, reporting_time_zone: str) -> DataFrame:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
+
 from pyspark.sql import DataFrame
 
 from jobs.engine.step import (
@@ -118,9 +121,11 @@ def _closes_differ(result: DataFrame, *inputs: DataFrame) -> DataFrame:
     return reconciliations.closes_with_other_mrr(result, inputs[3])
 
 
-def _totals_differ(result: DataFrame, *inputs: DataFrame) -> DataFrame:
+def _totals_differ(
+    result: DataFrame, *inputs: DataFrame, touched_days: Sequence[date] | None
+) -> DataFrame:
     """Months whose total in the cube is not the closing MRR."""
-    return reconciliations.cubes_with_other_total(result, inputs[2])
+    return reconciliations.cubes_with_other_total(result, inputs[2], touched_days)
 
 
 STEPS = (

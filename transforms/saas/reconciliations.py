@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from transforms.techniques.daily import only_touched
+from transforms.techniques.reconciliation import other_sums
 from transforms.techniques.sql_text import literal, quoted
 
 
@@ -47,14 +50,13 @@ def versions_that_overlap(history: DataFrame, keys: Sequence[str]) -> DataFrame:
     )
 
 
-def cubes_with_other_total(cube: DataFrame, waterfall: DataFrame) -> DataFrame:
-    """Months whose grand total in the cube is not the closing MRR."""
+def cubes_with_other_total(
+    cube: DataFrame, waterfall: DataFrame, months: Sequence[date] | None
+) -> DataFrame:
+    """Months, of ``months`` where they are told, whose total in the cube is not the closing MRR."""
     every = " AND ".join(f"{side} = {literal('(all)')}" for side in ("plan", "industry", "country"))
-    return (
-        cube.where(every)
-        .join(waterfall.select("month", "closing_mrr"), on="month")
-        .where("mrr <> closing_mrr")
-    )
+    closed = waterfall if months is None else waterfall.where(F.col("month").isin(months))
+    return other_sums(cube.where(every), closed, of="mrr", expected_of="closing_mrr", by=("month",))
 
 
 def matched_too_few(matches: DataFrame) -> DataFrame:
@@ -62,9 +64,10 @@ def matched_too_few(matches: DataFrame) -> DataFrame:
     return matches.where("match_share < min_match_share")
 
 
-def customers_with_other_mrr(customers: DataFrame, subscriptions: DataFrame) -> DataFrame:
-    """Customers and days whose mrr is not the sum of their subscriptions'."""
-    paid = subscriptions.groupBy("customer_id", "snapshot_date").agg(F.sum("mrr").alias("paid"))
-    return customers.join(paid, on=["customer_id", "snapshot_date"], how="left").where(
-        "coalesce(paid, 0) <> mrr"
-    )
+def customers_with_other_mrr(
+    customers: DataFrame, subscriptions: DataFrame, touched: DataFrame | None
+) -> DataFrame:
+    """Customers and days, of those touched, whose mrr is not the sum of their subscriptions'."""
+    key, day = "customer_id", "snapshot_date"
+    billed = only_touched(subscriptions, touched, key=key, day=day)
+    return other_sums(customers, billed, of="mrr", by=(key, day))

@@ -26,6 +26,8 @@ def test_each_audit_finds_what_is_wrong_and_only_that(spark: SparkSession) -> No
     customers = [("a", DAY, 10), ("b", DAY, 5), ("a", NEXT, 10)]
     paid = frame([(c, d, _money(m)) for c, d, m in customers], daily)
     other = frame([(c, d, _money(m + 1)) for c, d, m in customers], daily)
+    untouched = paid.select("customer_id", "snapshot_date").limit(0)
+    january = [date(2025, 1, 1)]
     waterfall = f"month date, closing_mrr {money}, closing_customers bigint"
     closes = frame(
         [(date(2025, 1, 1), _money(15), 2), (date(2025, 2, 1), _money(10), 1)], waterfall
@@ -56,8 +58,12 @@ def test_each_audit_finds_what_is_wrong_and_only_that(spark: SparkSession) -> No
     found = {
         "mrr": (mrr(paid, paid), mrr(paid, other)),
         "customers": (
-            audits.customers_with_other_mrr(paid, paid),
-            audits.customers_with_other_mrr(paid, other),
+            audits.customers_with_other_mrr(paid, paid, None),
+            audits.customers_with_other_mrr(paid, other, None),
+        ),
+        "customer without a day": (
+            audits.customers_with_other_mrr(paid.limit(0), paid, untouched),
+            audits.customers_with_other_mrr(paid.limit(0), paid, None),
         ),
         "closes": (
             audits.closes_with_other_mrr(closes, paid),
@@ -81,9 +87,13 @@ def test_each_audit_finds_what_is_wrong_and_only_that(spark: SparkSession) -> No
         ),
         "cube": tuple(
             audits.cubes_with_other_total(
-                frame([(date(2025, 1, 1), *every, _money(total))], sides), closes
+                frame([(date(2025, 1, 1), *every, _money(total))], sides), closes, january
             )
             for total in (15, 14)
+        ),
+        "month without a total": tuple(
+            audits.cubes_with_other_total(frame([], sides), closes, months)
+            for months in ([], january)
         ),
         "matched": tuple(
             audits.matched_too_few(frame([("stripe", share, 0.9), ("hubspot", None, 0.9)], matches))
