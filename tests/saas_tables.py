@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import types as T
 
-from jobs.engine.step import Changes, Own, Stage, bind
+from jobs.engine.step import Changes, Own, Stage, Step, bind
 from jobs.lake.form import nullable
 from jobs.session import suit_to
 from jobs.settings import load_policy, system_settings
@@ -44,7 +44,7 @@ class Made:
     def failures(self, table: type[Table]) -> dict[str, int]:
         """How many rows fail each of the audits of a table's step."""
         step = self.steps[table]
-        frames = [self._read(read) for read in step.reads]
+        frames = self.frames(step)
         return {
             a.name: a.failures(
                 self.frame(table), *frames, **bind(a.failures, self.settings)
@@ -55,11 +55,12 @@ class Made:
     def _held(self, frame: DataFrame) -> DataFrame:
         return self.spark.createDataFrame(frame.toArrow(), frame.schema)
 
+    def frames(self, step: Step) -> list[DataFrame]:
+        """The frames of its reads; nothing of its own, as when a table is made anew."""
+        nothing = self.spark.createDataFrame([], nullable(struct_type(step.output)))
+        return [nothing if isinstance(read, Own) else self._read(read) for read in step.reads]
+
     def _read(self, read: Any) -> DataFrame:
-        if isinstance(read, Own):
-            table = read.table or None
-            assert table is None
-            raise AssertionError("nothing of its own when made anew")
         frame = self.frame(read.table)
         return frame.selectExpr("*", "1 AS change") if isinstance(read, Changes) else frame
 
@@ -70,12 +71,7 @@ class Made:
             rows = step.transform(raw, **bind(step.transform, self.settings))
             good = rows.where("size(broken) = 0").select(*table.columns)
             return step.write.keep(good).select(*table.columns)
-        frames = [
-            self.spark.createDataFrame([], nullable(struct_type(step.output)))
-            if isinstance(read, Own)
-            else self._read(read)
-            for read in step.reads
-        ]
+        frames = self.frames(step)
         return step.transform(*frames, **bind(step.transform, self.settings))
 
     def _raw(self, table: Any) -> DataFrame:

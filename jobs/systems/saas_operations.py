@@ -211,7 +211,7 @@ USER_STEPS = (
     Step(
         UsersHistory,
         usage.users_history,
-        reads=(keys(IntUserVersions, "user_id"), Whole(UsersDaily)),
+        reads=(keys(IntUserVersions, "user_id"), Whole(UsersDaily), Own()),
         write=Replace("user_id"),
         also=Also(usage.users_of_other_state, reads=(Changes(UsersDaily), Own())),
         audits=(

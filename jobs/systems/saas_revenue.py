@@ -116,9 +116,9 @@ def _openings_differ(result: DataFrame, *inputs: DataFrame) -> DataFrame:
     return reconciliations.openings_not_the_last_close(result)
 
 
-def _closes_differ(result: DataFrame, *inputs: DataFrame) -> DataFrame:
+def _closes_differ(result: DataFrame, *inputs: DataFrame, as_of: date) -> DataFrame:
     """Months that close with other money or customers than their last day has."""
-    return reconciliations.closes_with_other_mrr(result, inputs[3])
+    return reconciliations.closes_with_other_mrr(result, inputs[3], as_of)
 
 
 def _totals_differ(

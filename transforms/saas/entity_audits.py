@@ -114,11 +114,16 @@ def user_days_unlike_history(
     result: DataFrame,
     int_user_versions: DataFrame,
     users_daily: DataFrame,
+    stored: DataFrame,
     *,
+    first_touched_day: date | None,
     reporting_time_zone: str,
 ) -> DataFrame:
-    """Days of the result's users that it tells otherwise, just before the day's end."""
+    """Days of the result's users, of those that changed and all after, that it tells otherwise,
+    just before the day's end."""
     theirs = users_daily.join(result.select("user_id").distinct(), on="user_id", how="left_semi")
+    if first_touched_day is not None:
+        theirs = theirs.where(F.col("snapshot_date") >= F.lit(first_touched_day))
     columns = ("customer_id", "location_id", "role", "status", "activity_state")
     return daily.days_unlike_history(
         theirs, result, key="user_id", columns=columns, zone=reporting_time_zone

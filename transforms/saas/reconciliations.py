@@ -13,13 +13,9 @@ from transforms.techniques.reconciliation import other_sums
 from transforms.techniques.sql_text import literal, quoted
 
 
-def closes_with_other_mrr(waterfall: DataFrame, daily: DataFrame) -> DataFrame:
+def closes_with_other_mrr(waterfall: DataFrame, daily: DataFrame, as_of: date) -> DataFrame:
     """Months whose closing_mrr or closing_customers are not those of the closing day's rows."""
-    last = daily.where("snapshot_date = last_day(snapshot_date)").unionByName(
-        daily.join(daily.agg(F.max("snapshot_date").alias("snapshot_date")), on="snapshot_date")
-        .where("snapshot_date <> last_day(snapshot_date)")
-        .select(*daily.columns)
-    )
+    last = daily.where(f"snapshot_date = least(last_day(snapshot_date), DATE'{as_of.isoformat()}')")
     closed = (
         last.groupBy(F.trunc("snapshot_date", "month").alias("month"), "customer_id")
         .agg(F.sum("mrr").alias("paid"))

@@ -221,17 +221,28 @@ def user_days_touched(
 
 
 def users_history(
-    int_user_versions: DataFrame, users_daily: DataFrame, *, reporting_time_zone: str
+    int_user_versions: DataFrame,
+    users_daily: DataFrame,
+    stored: DataFrame,
+    *,
+    first_touched_day: date | None,
+    reporting_time_zone: str,
 ) -> DataFrame:
-    """See `UsersHistory`."""
+    """See `UsersHistory`. What ``stored`` tells of before the first touched day still holds."""
+    days, known = users_daily, None
+    if first_touched_day is not None:
+        days = users_daily.where(F.col("snapshot_date") >= F.lit(first_touched_day))
+        begin = daily.begins(first_touched_day, reporting_time_zone)
+        known = stored.where(F.col("valid_from") < begin)
     births = int_user_versions.groupBy("user_id").agg(F.min("valid_from").alias("valid_from"))
     states = daily.states_of_days(
-        users_daily,
+        days,
         key="user_id",
         day="snapshot_date",
         states=("activity_state",),
         births=births,
         zone=reporting_time_zone,
+        known=known,
     )
     whole = daily.overlaid(
         int_user_versions, states, key="user_id", values=(*ATTRIBUTES, "activity_state")

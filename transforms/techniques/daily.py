@@ -171,18 +171,28 @@ def with_trailing_count(
 
 
 def states_of_days(
-    rows: DataFrame, *, key: str, day: str, states: Sequence[str], births: DataFrame, zone: str
+    rows: DataFrame,
+    *,
+    key: str,
+    day: str,
+    states: Sequence[str],
+    births: DataFrame,
+    zone: str,
+    known: DataFrame | None = None,
 ) -> DataFrame:
     """The versions that states at days' ends tell: key, states, valid_from, valid_to.
 
-    ``rows`` has one row per key and day. The first day's states are valid from the
-    key's ``valid_from`` in ``births``, one row per key; others from the beginning of
-    the first day that has them.
+    ``rows`` has one row per key and day, ``known`` versions told of the days before them.
+    The first states are valid from the key's ``valid_from`` in ``births``, one row per
+    key; others from the beginning of the first day that has them.
     """
-    first = F.min(day).over(Window.partitionBy(key))
-    since = F.when(F.col(day) == first, F.col("__birth")).otherwise(begins(F.col(day), zone))
+    told = rows.select(key, *states, begins(F.col(day), zone).alias("valid_from"))
+    if known is not None:
+        told = told.unionByName(known.select(*told.columns))
+    is_first = F.col("valid_from") == F.min("valid_from").over(Window.partitionBy(key))
     born = births.select(key, F.col("valid_from").alias("__birth"))
-    starting = rows.join(born, on=key, how="inner").select(key, *states, since.alias("valid_from"))
+    since = F.when(is_first, F.col("__birth")).otherwise(F.col("valid_from"))
+    starting = told.join(born, on=key, how="inner").select(key, *states, since.alias("valid_from"))
     return joined_neighbours(starting, keys=(key,), values=states)
 
 

@@ -66,8 +66,8 @@ def test_each_audit_finds_what_is_wrong_and_only_that(spark: SparkSession) -> No
             audits.customers_with_other_mrr(paid.limit(0), paid, None),
         ),
         "closes": (
-            audits.closes_with_other_mrr(closes, paid),
-            audits.closes_with_other_mrr(wrong_closes, paid),
+            audits.closes_with_other_mrr(closes, paid, NEXT),
+            audits.closes_with_other_mrr(wrong_closes, paid, NEXT),
         ),
         "openings": (
             audits.openings_not_the_last_close(frame(movements, moved)),

@@ -253,8 +253,9 @@ AUDITED = (
 def test_a_history_that_is_not_so_blocks(
     made: Made, table: type, column: str, value: str, name: str
 ) -> None:
-    [audit] = [a for a in made.steps[table].audits if a.name == name]
-    frames = [made.frame(read.table) for read in made.steps[table].reads]
+    step = made.steps[table]
+    [audit] = [a for a in step.audits if a.name == name]
+    frames = made.frames(step)
     given = bind(audit.failures, made.settings)
     good = made.frame(table)
     assert audit.failures(good, *frames, **given).count() == 0

@@ -114,6 +114,21 @@ def test_versions_of_days_tell_the_days_again_and_overlay_others(
     assert sorted(map(tuple, again.select(*kept).collect())) == sorted(
         map(tuple, rows.select(*kept).collect())
     )
+    # What is known of the days before one need not be told again.
+    cut = DAYS[len(DAYS) // 2]
+    followed = daily.states_of_days(
+        rows.where(F.col("day") >= F.lit(cut)),
+        key="key",
+        day="day",
+        states=("state",),
+        births=births,
+        zone=ZONE,
+        known=told.where(F.col("valid_from") < daily.begins(cut, ZONE)),
+    )
+    columns = ("key", "state", "valid_from", "valid_to")
+    assert sorted(map(str, followed.select(*columns).collect())) == sorted(
+        map(str, told.select(*columns).collect())
+    )
     other = told.withColumnRenamed("state", "daily_state")
     both = daily.overlaid(frame, other, key="key", values=("state", "daily_state")).cache()
     there = daily.days_of_versions(both, **days)
