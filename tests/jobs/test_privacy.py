@@ -178,8 +178,8 @@ def test_what_is_stored_and_what_is_told(
         monkeypatch.setattr(os, "cpu_count", lambda: 64)
     elif how == "more than the driver takes":
         monkeypatch.setattr(ledger, "applied_here", not_handed_over)
-    store = "spark" if how == "spark" else "embedded"
-    lake = lake_of(spark, tmp_path / "lake", policy_of(store))
+    others = {"spark": policy_of("spark"), "more than the driver takes": load_policy()}
+    lake = lake_of(spark, tmp_path / "lake", others.get(how) or policy_of("embedded"))
     write_landing(tmp_path / "landing")
     result = land(lake, tmp_path / "landing")
     assert {name: rows_of(lake, name) for name in STORED} == {
