@@ -66,9 +66,9 @@ def executive_dashboard_monthly(
             "ltv": f"CASE WHEN ltv_status = 'ok' THEN {ltv} END",
             "exact_cac": "CASE WHEN cac_status = 'ok' THEN CAST(spent AS DOUBLE) / new_customers "
             "END",
-            "exact_ltv": "CASE WHEN ltv_status IN ('ok', 'out_of_range') THEN "
-            f"CAST(closing_mrr AS DOUBLE) * {gross_margin!r}D * opening_mrr "
-            f"/ (CAST(closing_customers AS DOUBLE) * {loss}) END",
+            "exact_ltv": "CASE WHEN ltv_status = 'ok' THEN CAST(closing_mrr AS DOUBLE) "
+            f"* {gross_margin!r}D * opening_mrr / (CAST(closing_customers AS DOUBLE) * {loss}) "
+            "END",
             "exact_worth": "CASE WHEN closing_customers > 0 THEN CAST(closing_mrr AS DOUBLE) "
             f"/ closing_customers * {gross_margin!r}D END",
             "mrr": "closing_mrr",

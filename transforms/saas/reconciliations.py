@@ -22,8 +22,9 @@ def closes_with_other_mrr(waterfall: DataFrame, daily: DataFrame, as_of: date) -
         .groupBy("month")
         .agg(F.sum("paid").alias("paid"), F.count_if(F.col("paid") > 0).alias("paying"))
     )
-    return waterfall.join(closed, on="month", how="left").where(
-        "coalesce(paid, 0) <> closing_mrr OR coalesce(paying, 0) <> closing_customers"
+    return waterfall.join(closed, on="month", how="full").where(
+        "coalesce(paid, 0) <> coalesce(closing_mrr, 0) "
+        "OR coalesce(paying, 0) <> coalesce(closing_customers, 0)"
     )
 
 

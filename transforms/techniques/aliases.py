@@ -18,9 +18,12 @@ def names_of_columns(
 ) -> dict[str, tuple[str, ...]]:
     """Each column's names in lower case, its own first, the others in the order of the rules.
 
+    Names with a prefix come after the bare ones, and last of all what begins with an
+    underscore: a stamp of the connector that copied the row.
+
     A rule is for sources that its ``sources`` fits (a pattern with ``*``). ``columns``
     gives other names by column, ``key`` those of a key of one column; each of
-    ``prefixes`` may stand before every name, which comes right after the bare one.
+    ``prefixes`` may stand before every name that the rules give.
     """
     names = {name: [name.lower()] for name in columns}
     prefixes: list[str] = []
@@ -34,12 +37,16 @@ def names_of_columns(
             if column in names:
                 names[column] += [name.lower() for name in found]
         prefixes += [prefix.lower() for prefix in rule.get("prefixes", ())]
-    return {
-        column: tuple(
-            dict.fromkeys(f"{before}{name}" for name in found for before in ("", *prefixes))
-        )
-        for column, found in names.items()
-    }
+    return {column: _ranked(found, prefixes) for column, found in names.items()}
+
+
+def _ranked(names: Sequence[str], prefixes: Sequence[str]) -> tuple[str, ...]:
+    said = [name for name in names if not name.startswith("_")]
+    stamps = [name for name in names if name.startswith("_")]
+    ranked = []
+    for some in (said, stamps):
+        ranked += [*some, *(f"{prefix}{name}" for name in some for prefix in prefixes)]
+    return tuple(dict.fromkeys(ranked))
 
 
 def serving(

@@ -46,10 +46,10 @@ def test_rules_are_taken_in_their_order_for_the_sources_that_they_fit() -> None:
         {"sources": "other", "columns": {"name": ["never"]}},
     ]
     assert names_of_columns("deals", ["deal_id", "name"], ["deal_id"], rules) == {
-        "deal_id": ("deal_id", "property_deal_id", "id", "property_id"),
+        "deal_id": ("deal_id", "id", "property_deal_id", "property_id"),
         "name": (
-            *("name", "property_name", "dealname", "property_dealname"),
-            *("title", "property_title"),
+            *("name", "dealname", "title"),
+            *("property_name", "property_dealname", "property_title"),
         ),
     }
     two = names_of_columns("x", ["a", "b"], ["a", "b"], rules)
@@ -70,6 +70,17 @@ def test_vendors_names_stand_for_the_pages(  # Case 18 of SaaS, as far as names 
         ("deal_id", "property_dealname", "property_hs_lastmodifieddate", "deal_pipeline_stage_id"),
     )
     assert {"name", "updated_at", "stage_id", "deal_id"} == set(deals)
+    # What HubSpot says comes before the time at which a connector copied the row, and of two
+    # properties the one whose bare name comes first.
+    synced = ("id", "property_company_id", "_fivetran_synced", "property_hs_lastmodifieddate")
+    companies = columns_served(OF["HubspotCompanies"], synced)
+    assert companies["company_id"] == ("id", "property_company_id")
+    assert companies["updated_at"] == ("property_hs_lastmodifieddate", "_fivetran_synced")
+    noted = ("id", "property_createdate", "property_hs_timestamp")
+    assert columns_served(OF["HubspotEngagements"], noted)["occurred_at"] == (
+        "property_hs_timestamp",
+        "property_createdate",
+    )
     assert columns_served(OF["StripePrices"], ("plan", "recurring__interval"))["price_id"] == (
         "plan",
     )
