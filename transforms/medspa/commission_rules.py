@@ -23,6 +23,8 @@ PROCEDURES = ("BTX", "FILLER", "LASER", "RHINO", "BREAST", "TUMMY", "FACE")
 _EXACT = "DECIMAL(31,4)"
 # As for every column of cents.
 MOST_CENTS = 10**14 - 1
+# 0 to 100, of at most four decimals.
+_PERCENT = r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]{1,4}0*)?)$"
 _MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 _RULE = (
     "type STRING, percent DECIMAL(7,4), amount_cents BIGINT, mode STRING, "
@@ -100,9 +102,9 @@ def _has_only(value: str, keys: Sequence[str]) -> str:
 
 
 def _is_percent(value: str) -> str:
-    number = f"try_variant_get({value}, '$', 'decimal(38,10)')"
+    # By its digits: a cast to a decimal rounds what is too long.
     is_number = f"schema_of_variant({value}) RLIKE '^(BIGINT|DECIMAL)'"
-    is_rate = f"{number} BETWEEN 0 AND 100 AND {number} = round({number}, 4)"
+    is_rate = f"try_variant_get({value}, '$', 'string') RLIKE {literal(_PERCENT)}"
     return f"coalesce({is_number} AND {is_rate}, false)"
 
 

@@ -255,9 +255,9 @@ def deletions(
     raw: DataFrame, *, earliest_date: date, latest_date: date, keyed_hash: Keyed
 ) -> DataFrame:
     """The rows for stg_deletions: entity_unknown; of a lead also its key."""
-    named = {name.replace("_", ""): name for name in ENTITIES}
-    whens = " ".join(f"WHEN {literal(flat)} THEN {literal(name)}" for flat, name in named.items())
-    entity = f"CASE lower(replace(entity, '_', '')) {whens} END"
+    named = {spelling: name for name in ENTITIES for spelling in (name, name.replace("_", ""))}
+    whens = " ".join(f"WHEN {literal(said)} THEN {literal(name)}" for said, name in named.items())
+    entity = f"CASE lower(entity) {whens} END"
     how = Reading(
         landing.Deletions,
         own="deleted_at",

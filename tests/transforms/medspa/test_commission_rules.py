@@ -33,6 +33,8 @@ WRONG: tuple[Any, ...] = (
     {"type": "percent", "percent": -0.1},
     {"type": "percent", "percent": 100.0001},
     {"type": "percent", "percent": 1.23456},
+    {"type": "percent", "percent": 7.000000000000001},
+    {"type": "percent", "percent": 100.00000000001},
     {"type": "percent", "percent": None},
     {"type": "percent", "percent": 10, "note": "x"},
     {"type": "percent", "percent": 10, "amount_cents": 1},
