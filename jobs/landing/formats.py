@@ -21,6 +21,7 @@ from pyspark.sql import types as T
 
 from jobs.errors import SPARK_ERRORS
 from jobs.landing.column_names import columns_served, may_be_read
+from jobs.landing.json_lines import fields_of
 from jobs.landing.unlisted import names_with_values
 from jobs.storage import FILE_ERRORS, PACKED, Storage, escaped, local_path
 from schemas.contract import Source
@@ -278,11 +279,12 @@ def _numbered(columns: Sequence[str]) -> list[str]:
 
 def _json_lines(spark: SparkSession, paths: list[str]) -> DataFrame:
     reader, urls = _reader(spark, paths)
-    parsed = F.from_json("value", "map<string,string>", {"allowSingleQuotes": "false"})
     return (
         reader.text(urls)
         .where(is_not_blank("value"))
-        .select("value", F.col("_metadata.file_path").alias(_URL), parsed.alias(_FIELDS))
+        .select(
+            "value", F.col("_metadata.file_path").alias(_URL), fields_of("value").alias(_FIELDS)
+        )
     )
 
 

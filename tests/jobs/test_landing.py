@@ -21,6 +21,7 @@ from jobs.engine.ops import results_json
 from jobs.engine.runner import Run
 from jobs.lake.lake import Lake
 from jobs.landing.formats import LandedFile, read
+from jobs.landing.json_lines import fields_of
 from jobs.landing.ledger import Landing, Load
 from jobs.landing.passed_over import PassedOver
 from jobs.settings import load_policy
@@ -208,6 +209,32 @@ def test_every_ending_loads_packed_or_not_and_a_broken_file_alone_is_faulty(
     }
     assert [row.client_id for row in raw["parts.csv.zst"]] == ["first"]
     assert load.rows == len(names) + 1 + len(broken)
+
+
+def test_numbers_of_json_are_written_out_and_texts_stay(spark: SparkSession) -> None:
+    """Many writers give a column of whole numbers as doubles where one is missing."""
+    landed = {
+        "1740823200000.0": "1740823200000",
+        "1.7408232e12": "1740823200000",
+        "12345678.9": "12345678.9",
+        "-98765432.25": "-98765432.25",
+        "0.0005": "0.0005",
+        "-1.5e-7": "-0.00000015",
+        "101.0": "101.0",
+        "1740823200000": "1740823200000",
+        "1e300": "1.0E300",
+        '"1.7408232E12"': "1.7408232E12",
+        '"1e12"': "1e12",
+        "null": None,
+        '{"at": 1.5}': '{"at":1.5}',
+    }
+    lines = [f'{{"id": {n}, "x" : {text}}}' for n, text in enumerate(landed)]
+    frame = spark.createDataFrame(
+        [(line,) for line in [*lines, '{"x": 0.0001', "no"]], "value STRING"
+    )
+    rows = frame.select(fields_of("value").alias("found")).collect()
+    assert [row.found and row.found["x"] for row in rows] == [*landed.values(), None, None]
+    assert [row.found["id"] for row in rows[: len(landed)]] == [str(n) for n in range(len(landed))]
 
 
 def test_a_header_that_is_no_header_is_a_fault_of_its_file(
