@@ -86,7 +86,7 @@ KNOWN_AT: dict[type[Table], str] = {
 }
 PAIR = ("store_id", "product_id")
 # Further back than any day that a table may hold.
-EVER_BEFORE = 40_000
+EVER_BEFORE = 220_000
 
 
 def _versions_differ(
