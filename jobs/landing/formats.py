@@ -21,7 +21,7 @@ from pyspark.sql import types as T
 
 from jobs.errors import SPARK_ERRORS
 from jobs.landing.column_names import columns_served, may_be_read
-from jobs.landing.json_lines import fields_of
+from jobs.landing.json_numbers import written_out
 from jobs.landing.unlisted import names_with_values
 from jobs.storage import FILE_ERRORS, PACKED, Storage, escaped, local_path
 from schemas.contract import Source
@@ -279,24 +279,23 @@ def _numbered(columns: Sequence[str]) -> list[str]:
 
 def _json_lines(spark: SparkSession, paths: list[str]) -> DataFrame:
     reader, urls = _reader(spark, paths)
-    return (
-        reader.text(urls)
-        .where(is_not_blank("value"))
-        .select(
-            "value", F.col("_metadata.file_path").alias(_URL), fields_of("value").alias(_FIELDS)
-        )
-    )
+    lines = reader.text(urls).where(is_not_blank("value"))
+    parsed = F.from_json("value", "map<string,string>", {"allowSingleQuotes": "false"})
+    return lines.select("value", F.col("_metadata.file_path").alias(_URL), parsed.alias(_FIELDS))
 
 
 def _read_json(spark: SparkSession, columns: tuple[str, ...], paths: list[str]) -> _Parsed:
+    names = _numbered(columns)
     frame = _json_lines(spark, paths).withColumns(
         {
             # The reader of text takes a line's bytes as they are; a column of text has UTF-8.
             _TEXT: F.when(F.col(_FIELDS).isNull(), F.make_valid_utf8("value")),
             _LINE: F.lit(None).cast("bigint"),
+            **{n: F.element_at(_FIELDS, F.lit(c)) for c, n in zip(columns, names, strict=True)},
         }
     )
-    return frame, {name: F.element_at(_FIELDS, F.lit(name)) for name in columns}
+    values = [written_out(name, "value") for name in names]
+    return frame, dict(zip(columns, values, strict=True))
 
 
 def _read_parquet(spark: SparkSession, columns: tuple[str, ...], paths: list[str]) -> _Parsed:
