@@ -6,28 +6,25 @@ import json
 from collections.abc import Callable, Sequence
 from random import Random
 
+from tests.proof.random_ids import ids
 
-def _ids(prefix: str, count: int) -> tuple[str, ...]:
-    return tuple(f"{prefix}{number}" for number in range(1, count + 1))
-
-
-_ROWS = _ids("k", 4)
+_ROWS = ids("k", 4)
 IDS: dict[str, Sequence[str | None]] = {
-    "leads.id": _ids("k", 6),
-    "leads.campaign_id": (None, *_ids("k", 3), "k1", "k2"),
+    "leads.id": ids("k", 6),
+    "leads.campaign_id": (None, *ids("k", 3), "k1", "k2"),
     "leads.external_id": (None, None, "e1", "e2", "e3", "e4"),
     **{
-        f"{source}.id": _ids("k", 7)
+        f"{source}.id": ids("k", 7)
         for source in ("lead_tags", "lead_stages", "opportunities", "activities", "kpi_events")
     },
     "tags.id": (*_ROWS[:3], "tag-botox"),
     "pipeline_stages.id": (*_ROWS[:3], "stage-won"),
-    "campaigns.id": _ids("k", 3),
-    "providers.id": _ids("k", 3),
+    "campaigns.id": ids("k", 3),
+    "providers.id": ids("k", 3),
     "commission_rules.id": _ROWS,
-    "commission_rules.provider_id": _ids("k", 3),
-    "deletions.id": _ids("k", 6),
-    "lead_id": _ids("k", 6),
+    "commission_rules.provider_id": ids("k", 3),
+    "deletions.id": ids("k", 6),
+    "lead_id": ids("k", 6),
     "tag_id": (*_ROWS[:3], "tag-botox", "tag-filler"),
     "stage_id": (*_ROWS[:3], "stage-new", "stage-contacted", "stage-consult-booked", "stage-won"),
 }
@@ -100,7 +97,7 @@ def _payload(random: Random) -> str | None:
 def _metadata(random: Random) -> str | None:
     """What an event names, a provider as a rule."""
     named = {
-        "providerId": random.choice((*_ids("k", 3), None)),
+        "providerId": random.choice((*ids("k", 3), None)),
         "procedure_code": random.choice(("BTX", "btx", "RHINO", None)),
         "diagnosis": "L70.0",
     }

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tests.proof.random_ids import ids
 
-def _ids(prefix: str, count: int) -> tuple[str, ...]:
-    return tuple(f"{prefix}{number}" for number in range(1, count + 1))
-
-
-_CUSTOMERS, _USERS, _CONTACTS = _ids("cus", 4), _ids("usr", 4), _ids("con", 4)
-_COMPANIES, _STRIPE = _ids("com", 3), _ids("stc", 4)
-_FEATURES, _DEALS, _CAMPAIGNS = _ids("fea", 3), _ids("dea", 4), _ids("cam", 3)
+_CUSTOMERS, _USERS, _CONTACTS = ids("cus", 4), ids("usr", 4), ids("con", 4)
+_COMPANIES, _STRIPE = ids("com", 3), ids("stc", 4)
+_FEATURES, _DEALS, _CAMPAIGNS = ids("fea", 3), ids("dea", 4), ids("cam", 3)
 _DOMAINS = ("alpha.example", "beta.example", "gmail.com")
 _MAILS = tuple(f"{name}@{domain}" for name in ("a", "b") for domain in _DOMAINS)
 _COUNTS = ("1", "2", "3", "7")
@@ -20,28 +17,28 @@ _CENTS = ("1000", "4999", "0", "120000", "33")
 IDS: dict[str, Sequence[str]] = {
     "customer_id": _CUSTOMERS,
     "parent_customer_id": _CUSTOMERS,
-    "location_id": _ids("loc", 3),
+    "location_id": ids("loc", 3),
     "app_users.user_id": _USERS,
     "app_feature_events.user_id": _USERS,
     "manager_user_id": _USERS,
-    "app_devices.device_id": _ids("dev", 3),
-    "app_device_events.device_id": _ids("dev", 3),
+    "app_devices.device_id": ids("dev", 3),
+    "app_device_events.device_id": ids("dev", 3),
     "feature_id": _FEATURES,
     "parent_feature_id": _FEATURES,
     "depends_on_feature_id": _FEATURES,
-    "call_id": _ids("call", 30),
+    "call_id": ids("call", 30),
     "stripe_customer_id": _STRIPE,
-    "subscription_id": _ids("sub", 3),
-    "item_id": _ids("ite", 4),
-    "price_id": _ids("pri", 3),
-    "product_id": _ids("pro", 3),
-    "coupon_id": _ids("cou", 2),
-    "discount_id": _ids("dis", 3),
-    "invoice_id": _ids("inv", 4),
-    "line_id": _ids("lin", 4),
-    "charge_id": _ids("cha", 5),
-    "refund_id": _ids("ref", 3),
-    "dispute_id": _ids("dsp", 2),
+    "subscription_id": ids("sub", 3),
+    "item_id": ids("ite", 4),
+    "price_id": ids("pri", 3),
+    "product_id": ids("pro", 3),
+    "coupon_id": ids("cou", 2),
+    "discount_id": ids("dis", 3),
+    "invoice_id": ids("inv", 4),
+    "line_id": ids("lin", 4),
+    "charge_id": ids("cha", 5),
+    "refund_id": ids("ref", 3),
+    "dispute_id": ids("dsp", 2),
     "company_id": _COMPANIES,
     "hubspot_company_id": _COMPANIES,
     "contact_id": _CONTACTS,
@@ -50,10 +47,10 @@ IDS: dict[str, Sequence[str]] = {
     "deal_id": _DEALS,
     "from_deal_id": _DEALS,
     "into_deal_id": _DEALS,
-    "pipeline_id": _ids("pip", 2),
-    "stage_id": _ids("sta", 3),
-    "ticket_id": _ids("tic", 4),
-    "engagement_id": _ids("eng", 6),
+    "pipeline_id": ids("pip", 2),
+    "stage_id": ids("sta", 3),
+    "ticket_id": ids("tic", 4),
+    "engagement_id": ids("eng", 6),
     "app_campaign_spend.campaign_id": _CAMPAIGNS,
     "hubspot_campaigns.campaign_id": _CAMPAIGNS,
     "hubspot_engagements.campaign_id": _CAMPAIGNS,

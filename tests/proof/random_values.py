@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.contract import Source, table_name
 from tests.proof import random_medspa, random_saas
+from tests.proof.random_ids import ids
 
 # Beyond these, records are broken or not by rules of their own, and what those do wrong
 # would hide everything else: the fuzz stays within.
@@ -39,12 +40,8 @@ _PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_2 like Mac OS X) Safari/604.1"
 _ROBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 
-def _ids(prefix: str, count: int) -> tuple[str, ...]:
-    return tuple(f"{prefix}{number}" for number in range(1, count + 1))
-
-
-_PEOPLE, _BROWSERS, _DEVICES, _PLANS = _ids("u", 5), _ids("c", 4), _ids("d", 3), _ids("i", 2)
-_CATEGORIES, _ORDERS = _ids("t", 6), _ids("o", 8)
+_PEOPLE, _BROWSERS, _DEVICES, _PLANS = ids("u", 5), ids("c", 4), ids("d", 3), ids("i", 2)
+_CATEGORIES, _ORDERS = ids("t", 6), ids("o", 8)
 _IDS = {
     "user_id": _PEOPLE,
     "login_user_id": _PEOPLE,
@@ -55,21 +52,21 @@ _IDS = {
     "client_id": _BROWSERS,
     "clientId": _BROWSERS,
     "device_id": _DEVICES,
-    "session_id": _ids("s", 8),
-    "appointment_id": _ids("a", 6),
-    "payment_id": _ids("p", 6),
-    "provider_id": _ids("r", 2),
+    "session_id": ids("s", 8),
+    "appointment_id": ids("a", 6),
+    "payment_id": ids("p", 6),
+    "provider_id": ids("r", 2),
     "insurance_plan_id": _PLANS,
-    "content_id": _ids("k", 4),
-    "campaign_id": _ids("g", 3),
-    "event_id": _ids("e", 24),
+    "content_id": ids("k", 4),
+    "campaign_id": ids("g", 3),
+    "event_id": ids("e", 24),
     "customer_id": _PEOPLE,
-    "product_id": _ids("q", 4),
+    "product_id": ids("q", 4),
     "product_category_id": _CATEGORIES,
     "order_id": _ORDERS,
     "reference_order_id": _ORDERS,
-    "line_item_id": _ids("l", 20),
-    "inventory_event_id": _ids("v", 16),
+    "line_item_id": ids("l", 20),
+    "inventory_event_id": ids("v", 16),
 }
 _POOLS: dict[str, Sequence[str | None]] = {
     "appointments.status": ("booked", "completed", "Cancelled", "no_show"),
@@ -254,8 +251,8 @@ def value(random: Random, instants: Instants, source: type[Source], column: str)
     special = _SPECIAL.get(f"{table_name(source)}.{column}") or _SPECIAL.get(column)
     if special is not None:
         return special(random)
-    ids = _IDS_BY_SYSTEM.get(source.system, {})
-    ids_of = ids.get(f"{table_name(source)}.{column}") or ids.get(column) or _IDS.get(column)
+    own = _IDS_BY_SYSTEM.get(source.system, {})
+    ids_of = own.get(f"{table_name(source)}.{column}") or own.get(column) or _IDS.get(column)
     if ids_of is not None:
         return random.choice(_ODD_IDS if odd else ids_of)
     if column in _MONEY_COLUMNS:
@@ -274,11 +271,11 @@ def _saas_value(
     if column in random_saas.DAYS or is_instant_of_billing(column):
         return random.choice(_ODD_INSTANTS) if odd else instants.text(instants.draw())
     named = f"{place}.{column}"
-    ids = random_saas.IDS.get(named) or random_saas.IDS.get(column)
+    known = random_saas.IDS.get(named) or random_saas.IDS.get(column)
     if column == "event_id":
-        ids = _IDS["event_id"]
-    if ids is not None:
-        return random.choice(_ODD_IDS if odd else ids)
+        known = _IDS["event_id"]
+    if known is not None:
+        return random.choice(_ODD_IDS if odd else known)
     if named == "hubspot_deals.amount":
         return random.choice(_ODD_MONEY if odd else _MONEY)
     pool = random_saas.POOLS.get(named) or random_saas.POOLS.get(column)
@@ -308,7 +305,7 @@ def _event_data(random: Random) -> str | None:
     """An order, tags, nothing, or what only looks like JSON."""
     said: dict[str, object] = {}
     if random.random() < 0.8:
-        said["transaction_id"] = random.choice((*_ids("T", 9), "undefined", "", None))
+        said["transaction_id"] = random.choice((*ids("T", 9), "undefined", "", None))
         said["revenue"] = random.choice((*_MONEY, 10, 12.345, None, "", MONEY_BOUND - 1))
     if random.random() < 0.2:
         said["utm_source"] = random.choice(("bing", "(not set)", "facebook", None))

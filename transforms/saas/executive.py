@@ -46,7 +46,8 @@ def executive_dashboard_monthly(
         *("tickets_opened", "uncounted_items"),
     )
     loss = "CAST(contraction_mrr + churn_mrr AS DECIMAL(20,2))"
-    ltv = lifetime_value("closing_mrr", "opening_mrr", "closing_customers", loss, gross_margin)
+    of = ("closing_mrr", "opening_mrr", "closing_customers", loss)
+    ltv = lifetime_value(*of, gross_margin)
     shown = with_columns(
         found.fillna(0, list(counts)),
         {
@@ -66,9 +67,7 @@ def executive_dashboard_monthly(
             "ltv": f"CASE WHEN ltv_status = 'ok' THEN {ltv} END",
             "exact_cac": "CASE WHEN cac_status = 'ok' THEN CAST(spent AS DOUBLE) / new_customers "
             "END",
-            "exact_ltv": "CASE WHEN ltv_status = 'ok' THEN CAST(closing_mrr AS DOUBLE) "
-            f"* {gross_margin!r}D * opening_mrr / (CAST(closing_customers AS DOUBLE) * {loss}) "
-            "END",
+            "exact_ltv": f"CASE WHEN ltv_status = 'ok' THEN {_in_doubles(*of, gross_margin)} END",
             "exact_worth": "CASE WHEN closing_customers > 0 THEN CAST(closing_mrr AS DOUBLE) "
             f"/ closing_customers * {gross_margin!r}D END",
             "mrr": "closing_mrr",
@@ -97,8 +96,13 @@ def lifetime_value(
         f"try_multiply(CAST({customers} AS {WHOLE}), CAST({cents[2]} * {10**places}BD AS {WHOLE}))",
     )
     # What 38 digits do not hold is beyond a cent's worth of doubt.
-    rough = f"CAST({closing} AS DOUBLE) * {gross_margin!r}D * {opening} / {customers} / {loss}"
+    rough = _in_doubles(closing, opening, customers, loss, gross_margin)
     return f"coalesce(try_cast({exact} / 100BD AS {_MONEY}), try_cast({rough} AS {_MONEY}))"
+
+
+def _in_doubles(closing: str, opening: str, customers: str, loss: str, gross_margin: float) -> str:
+    worth = f"CAST({closing} AS DOUBLE) * {gross_margin!r}D * {opening}"
+    return f"{worth} / (CAST({customers} AS DOUBLE) * {loss})"
 
 
 def _with_ratios(waterfall: DataFrame) -> DataFrame:

@@ -26,8 +26,8 @@ from transforms.techniques.sums import exact_sum
 ATTRIBUTES = ("name", "parent_feature_id", "plan", "rollout")
 # SQL: the plans with which a feature is sold, as its `plan` lists them; none for any plan.
 PLANS = (
-    "filter(transform(split(coalesce(plan, ''), '[|]'), "
-    f"one -> coalesce({trimmed('one')}, '')), one -> one <> '')"
+    f"filter(transform(split(coalesce(plan, ''), '[|]'), one -> {trimmed('one')}), "
+    "one -> one IS NOT NULL)"
 )
 EARLY, GROWING = 0.16, 0.5
 
