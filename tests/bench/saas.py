@@ -116,15 +116,17 @@ def run_rows(found: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def written_rows(found: Sequence[dict[str, Any]], most: int = 12) -> str:
-    """A table of the rows that steps wrote, of those that wrote most in the build."""
-    last = {run["name"]: run["rows"] for run in found}
+def rows_by_table(
+    found: Sequence[dict[str, Any]], key: str, title: str, first: str, most: int = 12
+) -> str:
+    """A table of ``key``, rows by table, of the tables that have most in the run ``first``."""
+    last = {run["name"]: run[key] for run in found}
     names = [name for name in (BUILD, DAY, CORRECTED) if name in last]
-    head = f"| rows written | {' | '.join(names)} |\n|---|{'---:|' * len(names)}"
-    steps = sorted(last[BUILD], key=lambda step: -last[BUILD][step])[:most]
+    head = f"| {title} | {' | '.join(names)} |\n|---|{'---:|' * len(names)}"
+    tables = sorted(last[first], key=lambda table: -last[first][table])[:most]
     lines = [
-        f"| {step} | {' | '.join(f'{last[name].get(step, 0):,}' for name in names)} |"
-        for step in steps
+        f"| {table} | {' | '.join(f'{last[name].get(table, 0):,}' for name in names)} |"
+        for table in tables
     ]
     return "\n".join([head, *lines])
 
@@ -173,7 +175,8 @@ def main() -> None:
 
         found = runs(folder, "saas", planned, "lake", before_removal=compare)
         print(f"{RUNS_HEAD}\n{run_rows(found)}\n\n{compared_row(found[0], duck)}", flush=True)
-        print(f"\n{written_rows(found)}", flush=True)
+        print(f"\n{rows_by_table(found, 'rows', 'rows written', BUILD)}", flush=True)
+        print(f"\n{rows_by_table(found, 'rows_read_by', 'rows read', DAY)}", flush=True)
 
 
 if __name__ == "__main__":
