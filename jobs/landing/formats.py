@@ -21,7 +21,7 @@ from pyspark.sql import types as T
 
 from jobs.errors import SPARK_ERRORS
 from jobs.landing.column_names import columns_served, may_be_read
-from jobs.landing.json_numbers import written_out
+from jobs.landing.number_texts import whole_or, written_out
 from jobs.landing.unlisted import names_with_values
 from jobs.storage import FILE_ERRORS, PACKED, Storage, escaped, local_path
 from schemas.contract import Source
@@ -315,10 +315,11 @@ def _read_parquet(spark: SparkSession, columns: tuple[str, ...], paths: list[str
         place["row_index"].alias(_LINE),
         F.lit(None).cast("string").alias(_TEXT),
     )
-    return located, {name: _as_text(F.col(n), kinds[name]) for name, n in numbers.items()}
+    return located, {name: _as_text(n, kinds[name]) for name, n in numbers.items()}
 
 
-def _as_text(value: Column, kind: T.DataType) -> Column:
+def _as_text(name: str, kind: T.DataType) -> Column:
+    value = F.col(name)
     if isinstance(kind, T.StructType | T.ArrayType | T.MapType):
         return F.to_json(value)
     text = value.cast("string")
@@ -326,10 +327,7 @@ def _as_text(value: Column, kind: T.DataType) -> Column:
         return F.make_valid_utf8(text)
     if not isinstance(kind, T.FractionalType) or isinstance(kind, T.DecimalType):
         return text
-    # Many writers make a column of whole numbers a double where one is NULL; an id or an
-    # instant in it is still what it was, and not 1.7E12.
-    is_whole = (F.rint(value) == value) & (F.abs(value) < 2.0**53)
-    return F.when(is_whole, value.cast("bigint").cast("string")).otherwise(text)
+    return F.expr(whole_or(name, f"CAST({name} AS STRING)"))
 
 
 def _shaped(

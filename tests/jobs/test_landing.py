@@ -21,8 +21,8 @@ from jobs.engine.ops import results_json
 from jobs.engine.runner import Run
 from jobs.lake.lake import Lake
 from jobs.landing.formats import LandedFile, read
-from jobs.landing.json_numbers import written_out
 from jobs.landing.ledger import Landing, Load
+from jobs.landing.number_texts import written_out
 from jobs.landing.passed_over import PassedOver
 from jobs.settings import load_policy
 from jobs.storage import zstd
