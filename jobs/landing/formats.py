@@ -235,7 +235,8 @@ def read(
     for (kind, columns, _), members in groups.items():
         for lot in _lots(members):
             readable = columns
-            if kind == "parquet":
+            if kind in ("json", "parquet"):
+                # Of CSV a plan has the columns' numbers alone.
                 readable = tuple(name for name in columns if may_be_read(source, name))
             frame, values = readers[kind](spark, readable, [f.path for f in lot])
             frames.append(_shaped(source, root, columns, frame, values, kind))

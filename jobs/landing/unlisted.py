@@ -21,8 +21,9 @@ def names_with_values(
 ) -> Column:
     """The names to tell of the columns that are not blank, joined; NULL if all are.
 
-    ``kind`` is the file's; ``fields``, of JSON alone, is the map of a line's keys. In
-    Parquet a column whose name may not stand in a plan is not read: it counts on every line.
+    ``kind`` is the file's; ``fields``, of JSON alone, is the map of a line's keys. In JSON
+    and Parquet a column whose name may not stand in a plan has no value among ``values``;
+    in Parquet it counts on every line.
     """
     told = {name: told_name(name) for name in names}
     odd = [name for name in names if told[name] == OTHER]
@@ -32,7 +33,7 @@ def names_with_values(
     if odd and kind == "parquet":
         found.append(F.lit(OTHER))
     if odd and kind == "json":
-        known = [name for name in values if told_name(name) != OTHER]
+        known = list(values)
         found.append(
             F.when(
                 F.exists(

@@ -23,7 +23,7 @@ from jobs.errors import UsageError
 from jobs.key import find_key
 from jobs.lake.lake import Lake
 from jobs.lake.regions import Rows
-from jobs.landing import ledger, policed
+from jobs.landing import formats, ledger, policed
 from jobs.landing.ledger import Landing
 from jobs.privacy import has_policy, load_privacy
 from jobs.settings import load_policy, privacy_values
@@ -198,6 +198,23 @@ def test_what_is_stored_and_what_is_told(
     # Nothing new: nothing is written, and nothing is counted again.
     land(lake, tmp_path / "landing")
     assert audited(lake) == AUDITED
+
+
+def test_no_plan_of_landing_has_a_name_that_may_be_a_value(
+    lake: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Spark's event log keeps plans."""
+    landing = tmp_path / "landing"
+    write_landing(landing)
+    for name in STORED:
+        source = RAW[name].source
+        waiting = Landing(lake, str(landing)).waiting(source)
+        files = formats.inspect(lake.spark, lake.storage, source, str(landing), waiting)
+        assert any(CANARY in column.lower() for file in files for column in file.columns)
+        formats.read(lake.spark, source, str(landing), files).explain("extended")
+        shown = capsys.readouterr().out
+        assert "Parsed Logical Plan" in shown
+        assert CANARY not in shown.lower()
 
 
 def test_a_killed_run_leaves_no_count_missing_nor_double(
