@@ -42,8 +42,8 @@ _DRIVER_OPTIONS = "spark.driver.extraJavaOptions"
 
 # Java's second compiler makes faster code slowly, beside the work. A run that ends within
 # minutes, nearly all of it planning, gives it two fifths of its processor time and has no
-# use for what comes of it. The first alone would also halve the room for compiled code.
-_QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
+# use for what comes of it.
+_QUICK_JAVA = "-XX:TieredStopAtLevel=1"
 SMALL_PLACES_BYTES = 128 * 1024 * 1024
 
 
