@@ -2,8 +2,9 @@
 
 A sender writes the objects of a type in few shapes: the same keys in the same order, with the
 same blanks. A shape is learnt from one text as a regular expression of RE2, which matches the
-texts whose values are all as they must be, and a template for what is stored of them. Texts
-with escapes, and whatever no known shape matches, go to `allowed_json` one by one.
+texts whose values are all as they must be; split at its quotation marks, such a text has each
+value in a place that the shape knows. Texts with escapes, and whatever no known shape matches,
+go to `allowed_json` one by one.
 """
 
 from __future__ import annotations
@@ -33,21 +34,20 @@ if TYPE_CHECKING:
 
 # Senders write a few shapes a type, and nothing bounds them.
 MOST_TYPES, MOST_SHAPES, MOST_TRIED = 40, 16, 8
-# RE2's templates know so many groups.
-MOST_GROUPS = 9
 MOST_TOKENS = 100
 # A text within a result of so many bytes is not too long.
 LONGEST = 500
-# What JSON writes otherwise than it is.
-_ESCAPES = r"[\\\x00-\x1f]"
+# What JSON writes otherwise than it is; the signs stand in classes of Python's and of RE2.
+_ESCAPED = r"\\\x00-\x1f"
+_ESCAPES = f"[{_ESCAPED}]"
 # By kind: which strings and which numbers are of it. Some of those that are, are left out.
 _STRINGS = {
     "id": "[A-Za-z0-9_:-]{1,64}",
     "word": "[A-Za-z_-]{1,32}",
     "integer": "0|-?[1-9][0-9]{0,17}",
-    "text": f'[^"{{\\[{BLANKS}](?:[^"]*[^"{BLANKS}])?',
+    "text": f'[^"{{\\[{_ESCAPED}{BLANKS}](?:[^"{_ESCAPED}]*[^"{_ESCAPED}{BLANKS}])?',
     # Of a key that is not listed: not blank.
-    "": f'[^"]*[^"{BLANKS}][^"]*',
+    "": f'[^"{_ESCAPED}]*[^"{_ESCAPED}{BLANKS}][^"{_ESCAPED}]*',
 }
 _NUMBERS = {
     "id": "0|[1-9][0-9]{0,17}",
@@ -69,17 +69,43 @@ _Found = tuple[pa.Array, pa.Array, KeyActions]
 
 
 @dataclass(frozen=True)
+class _Value:
+    """A value of a text that was split at its quotation marks: in one part, without its ends."""
+
+    part: int
+    before: int = 0
+    after: int = 0
+
+    def of(self, parts: pa.Array, count: int, texts: int) -> pa.Array:
+        """It of each of the texts, whose parts, ``count`` each, are in a row."""
+        found = parts.take(pa.array(np.arange(texts) * count + self.part))
+        if not self.before and not self.after:
+            return found
+        return pc.utf8_slice_codeunits(found, self.before, -self.after or None)
+
+
+@dataclass(frozen=True)
 class _Shape:
     """Objects of one type with these keys, blanks and sorts of values.
 
-    ``sound`` matches one in which every value is as it must be. ``parts`` matches the same
-    and more, without counting, which RE2 needs to fill in a template fast.
+    ``sound`` matches one in which every value is as it must be; it has ``count`` parts
+    between quotation marks. ``stored`` is what is stored of it: texts, and values of its own.
     """
 
     sound: str
-    parts: str
-    template: str
+    count: int
+    stored: tuple[str | _Value, ...]
     done: KeyActions
+
+    def stored_of(self, texts: pa.Array) -> pa.Array:
+        """What is stored of texts that ``sound`` matches."""
+        parts = pc.split_pattern(texts, '"').flatten()
+        joined = [
+            piece if isinstance(piece, str) else piece.of(parts, self.count, len(texts))
+            for piece in self.stored
+        ]
+        found = pc.binary_join_element_wise(*joined, "")
+        return found if isinstance(found, pa.Array) else pa.repeat(found, len(texts))
 
 
 class JsonColumn:
@@ -122,15 +148,14 @@ class JsonColumn:
 
     def _by_shape(self, types: pa.Array, texts: pa.Array) -> tuple[list[_Found], list[int]]:
         """What known shapes give, and the rows that are left."""
-        every = pa.array(range(len(texts)), pa.int64())
-        plain = pc.invert(pc.match_substring_regex(texts, _ESCAPES))
-        plain = pc.fill_null(plain, False)
-        slow = every.filter(pc.invert(plain)).to_pylist()
+        every = pa.array(np.arange(len(texts)))
+        there = pc.is_valid(texts)
+        slow = every.filter(pc.invert(there)).to_pylist()
         found: list[_Found] = []
         named = types.dictionary_encode()
         codes = pc.fill_null(named.indices, -1)
         for code, type_name in enumerate([None, *named.dictionary.to_pylist()], start=-1):
-            rows = every.filter(pc.and_(pc.equal(codes, code), plain))
+            rows = every.filter(pc.and_(pc.equal(codes, code), there))
             if code >= MOST_TYPES:
                 slow += rows.to_pylist()
             elif len(rows):
@@ -148,7 +173,11 @@ class JsonColumn:
         while len(rows):
             shape = next(known, None)
             if shape is None:
-                if tried == MOST_TRIED or len(shapes) == MOST_SHAPES:
+                if tried == 0:
+                    plain = pc.invert(pc.match_substring_regex(texts, _ESCAPES))
+                    left += rows.filter(pc.invert(plain)).to_pylist()
+                    rows, texts = rows.filter(plain), texts.filter(plain)
+                if tried == MOST_TRIED or len(shapes) == MOST_SHAPES or not len(rows):
                     break
                 tried += 1
                 shape = _shape(kinds, texts[0].as_py())
@@ -160,15 +189,14 @@ class JsonColumn:
             fits = pc.match_substring_regex(texts, shape.sound)
             if pc.any(fits).as_py():
                 fitting = texts.filter(fits)
-                out = pc.replace_substring_regex(fitting, shape.parts, shape.template)
-                found.append((rows.filter(fits), out, shape.done))
+                found.append((rows.filter(fits), shape.stored_of(fitting), shape.done))
                 others = pc.invert(fits)
                 rows, texts = rows.filter(others), texts.filter(others)
         return [*left, *rows.to_pylist()]
 
 
 def _shape(kinds: Mapping[str, str], text: str) -> _Shape | None:
-    """The shape of a flat JSON object without escapes; None for any other text.
+    """The shape of a flat JSON object, of a text without escapes; None for any other.
 
     Split at its quotation marks such a text is its strings at the odd places. None, too,
     where a name stands there twice, in one spelling or two.
@@ -188,8 +216,7 @@ def _shape(kinds: Mapping[str, str], text: str) -> _Shape | None:
     if len(set(names)) < len(names) or sum(map(len, names)) > LONGEST:
         return None
     sound = [re.escape(token) for token in tokens]
-    parts = list(sound)
-    stored: dict[str, int | str] = {}
+    stored: dict[str, _Value | str] = {}
     done = set()
     for (key_place, value), name in zip(pairs, names, strict=True):
         if isinstance(value, list):
@@ -209,26 +236,15 @@ def _shape(kinds: Mapping[str, str], text: str) -> _Shape | None:
         values = _NUMBERS if is_number else _STRINGS
         if kind not in values:
             return None
-        loose = "[0-9.eE+-]+" if is_number else '[^"]*'
-        place = int(key_place) + 1 if is_number else int(value)
-        start, end = "", ""
-        if is_number:
-            start, end = map(re.escape, _NUMBER_TEXT.split(tokens[place], maxsplit=1))
-        sound[place] = f"{start}(?:{values[kind]}){end}"
-        parts[place] = f"{start}({loose}){end}" if kind else f"{start}{loose}{end}"
-        stored[name] = place
-    groups = sorted(place for n, place in stored.items() if n in kinds and isinstance(place, int))
-    if len(groups) > MOST_GROUPS:
-        return None
-    template = []
+        part = int(key_place) + 1 if is_number else int(value)
+        start, end = _NUMBER_TEXT.split(tokens[part], maxsplit=1) if is_number else ("", "")
+        sound[part] = f"{re.escape(start)}(?:{values[kind]}){re.escape(end)}"
+        stored[name] = _Value(part, len(start), len(end))
+    pieces: list[str | _Value] = []
     for key, kind in kinds.items():
         if key in stored:
-            found = stored[key]
-            text = f"\\{groups.index(found) + 1}" if isinstance(found, int) else found
-            template.append(f'"{key}":{text}' if kind == "integer" else f'"{key}":"{text}"')
+            mark = "" if kind == "integer" else '"'
+            pieces += [f'{"," if pieces else ""}"{key}":{mark}', stored[key], mark]
     return _Shape(
-        "^" + '"'.join(sound) + "$",
-        "^" + '"'.join(parts) + "$",
-        "{" + ",".join(template) + "}",
-        tuple(sorted(done)),
+        "^" + '"'.join(sound) + "$", len(tokens), ("{", *pieces, "}"), tuple(sorted(done))
     )
