@@ -61,7 +61,7 @@ class Lead(_Core):
     deleted_at = _DELETED_AT
     deletion_reason = _REASON
     partitioned_by = ("created_date",)
-    skipping = ("id", "source", "campaign_id", "created_at")
+    skipping = ("id", "external_id", "source", "campaign_id", "created_at")
 
 
 class Tag(_Core):
@@ -86,7 +86,7 @@ class LeadTag(_Core):
     created_at = Column(TIMESTAMP, "When it was put there.")
     deleted_at = _DELETED_AT
     deletion_reason = _REASON
-    skipping = ("id", "lead_id")
+    skipping = ("id", "lead_id", "tag_id")
 
 
 class PipelineStage(_Core):

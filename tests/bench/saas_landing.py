@@ -54,7 +54,7 @@ VIEWS = {
         FROM range({customers}) AS r(i)""",
     "born": """
         SELECT s AS i, c.i AS c, c.came
-            + to_days((s // {customers} * (c.i * 7919 % ({every} - c.day))
+            + to_days((s // {customers} * (c.i * 7919 % greatest(1, {every} - c.day))
                 * {customers} // {subscriptions})::INT) + to_minutes(s * 11 % 360) AS since,
             CASE WHEN s % 4 = 1 THEN 210 + s % 10 * 30 END AS life
         FROM range({subscriptions}) AS r(s) JOIN customer AS c ON c.i = s % {customers}""",

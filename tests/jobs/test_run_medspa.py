@@ -140,6 +140,7 @@ def test_what_waits_after_staging_is_told_without_a_personal_value(clinic: Clini
     [record] = told["records"]
     assert record["reasons"] == ["external_id_taken"]
     assert (record["record"]["id"], record["record"]["source"]) == ("***", "referral")
+    assert record["record"]["created_at"].endswith(":00.000000Z")
 
 
 def test_nothing_new_writes_nothing(clinic: Clinic) -> None:

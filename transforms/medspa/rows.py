@@ -47,6 +47,7 @@ CLAIMS: dict[type[Table], dict[str, tuple[str, ...]]] = {
 }
 NOT_DELETED = "deleted_at IS NULL"
 _DAYS = {"created_date": "created_at", "changed_date": "changed_at", "occurred_date": "occurred_at"}
+_MICROSECONDS = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
 Parents = Mapping[str, tuple[str, DataFrame]]
 
 
@@ -82,9 +83,8 @@ def waiting_rows(entity: type[Table], *told: DataFrame) -> DataFrame:
     """Rows of the entity's quarantine; each frame is staged rows with ``reasons``."""
     landed = [F.col(name) for name in SOURCES[entity].columns]
     columns = core.WAITING[entity].columns
-    kept = [
-        frame.withColumn("record", F.to_json(F.struct(*landed))).select(*columns) for frame in told
-    ]
+    record = F.to_json(F.struct(*landed), {"timestampFormat": _MICROSECONDS})
+    kept = [frame.withColumn("record", record).select(*columns) for frame in told]
     return kept[0] if len(kept) == 1 else kept[0].unionByName(kept[1])
 
 

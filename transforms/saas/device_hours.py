@@ -210,11 +210,15 @@ def devices_atomic(
     told = latest(versions).select(
         "device_id", installed.alias("installed_at"), over.alias("decommissioned_at")
     )
+    # An hour counts to the day in which it begins: in some zones days begin within one.
+    counted_from = F.date_trunc("hour", begin - F.expr("INTERVAL 1 MICROSECOND")) + F.expr(
+        "INTERVAL 1 HOUR"
+    )
     lived = lives(versions, as_of, zone).select(
         "device_id",
         F.greatest(
             intervals.seconds_between(
-                F.greatest(F.col("life_start"), begin), F.least(F.col("life_end"), end)
+                F.greatest(F.col("life_start"), counted_from), F.least(F.col("life_end"), end)
             ),
             F.lit(0.0),
         ).alias("lived"),

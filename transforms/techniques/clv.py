@@ -23,7 +23,7 @@ import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from scipy.optimize import minimize
-from scipy.special import betaincinv, digamma, expit, gammaln, hyp2f1
+from scipy.special import betainc, betaincinv, digamma, expit, gammaln, hyp2f1
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,6 +43,8 @@ _BG_NBD_STARTS = (
 _GAMMA_GAMMA_STARTS = ((1.0, 1.0, 1.0), (6.0, 3.0, 0.5), (2.0, 10.0, 5.0), (20.0, 0.1, 0.05))
 # So near to where a formula divides by zero, the mean of its neighbours is taken.
 _NEAR, _APART = 1e-5, 1e-4
+# Below it the digits of a difference cancel, and the terms that a series leaves out are none.
+_FEW = 1e-4
 SCORES = "p_alive double, expected_orders double, expected_spend double"
 
 
@@ -231,16 +233,52 @@ def _integrated(
 ) -> Values:
     """The same over the dropout probability, by quadrature: for parameters that are large.
 
-    By tanh and sinh (Takahasi and Mori, 1974): towards its ends the quantile of a beta
-    distribution is as steep as a root.
+    Over the quantiles of its beta distribution, which have a step where it lies at its ends;
+    there by parts over the probability, where one that lies in a narrow place has a step.
     """
-    at, step = np.linspace(-3.2, 3.2, 129, retstep=True)
+    within = (b + x >= 1) & (a >= 1)
+    power, speed = (r + x)[:, None], (ahead / (alpha + age))[:, None]
+    told = np.empty_like(x)
+    for is_within, integral in ((True, _over_quantiles), (False, _by_parts)):
+        of = within == is_within
+        told[of] = integral(a, (b + x)[of, None], power[of], speed[of])
+    return told
+
+
+def _over_quantiles(a: float, b: Values, power: Values, speed: Values) -> Values:
+    share, weights = _places(129)
+    return np.sum(_bought(betaincinv(a, b, share), power, speed) * weights, axis=1)
+
+
+def _by_parts(a: float, b: Values, power: Values, speed: Values) -> Values:
+    p, weights = _places(513)
+    less = np.sum(_bought_less(p, power, speed) * betainc(a, b, p) * weights, axis=1)
+    return _bought(np.ones(1), power, speed)[:, 0] + less
+
+
+def _places(count: int) -> tuple[Values, Values]:
+    """Places between 0 and 1 with their weights, by tanh and sinh (Takahasi and Mori, 1974).
+
+    An integrand may be as steep as a power at either end.
+    """
+    at, step = np.linspace(-3.2, 3.2, count, retstep=True)
     bent = np.pi / 2 * np.sinh(at)
-    weights = step * np.pi / 4 * np.cosh(at) / np.cosh(bent) ** 2
-    p = betaincinv(a, b + x[:, None], 1 / (1 + np.exp(-2 * bent)))
-    bought = -np.expm1(-(r + x[:, None]) * np.log1p(p * (ahead / (alpha + age))[:, None])) / p
-    mean: Values = np.sum(bought * weights, axis=1)
-    return mean
+    return 1 / (1 + np.exp(-2 * bent)), step * np.pi / 4 * np.cosh(at) / np.cosh(bent) ** 2
+
+
+def _bought(p: Values, power: Values, speed: Values) -> Values:
+    """Orders of a customer who stops after each with probability ``p``, not 0."""
+    return -np.expm1(-power * np.log1p(p * speed)) / p
+
+
+def _bought_less(p: Values, power: Values, speed: Values) -> Values:
+    """How much less than that for more of ``p``; near 0, where digits cancel, by Taylor."""
+    some = p * speed
+    by_taylor = 1 - (power + 2) * some * (2 / 3 - (power + 3) * some / 4)
+    near = power * (power + 1) * speed**2 / 2 * by_taylor
+    log_left = -power * np.log1p(some)
+    exact = (-np.expm1(log_left) - power * some * np.exp(log_left) / (1 + some)) / p**2
+    return np.where((power + 3) * some < _FEW, near, exact)
 
 
 def expected_spend(model: Sequence[float], x: Values, spend: Values) -> Values:

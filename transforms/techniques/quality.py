@@ -133,7 +133,9 @@ def in_lower_case(text: str) -> str:
 # The signs of `BLANKS`: none is beyond the ideographic space.
 _WHITE_SPACE = "".join(sign for sign in map(chr, range(0x3001)) if not sign.strip())
 _LAST_INSTANT = "TIMESTAMP'9999-12-31 23:59:59.999999Z'"
-_A_FRACTION, _A_POWER = r"\.0*[1-9][0-9]*\s*$", r"[1-9][0-9.]*[eE]"
+# Of more digits than 18 a power may make what the decimal rounds to a whole number.
+_A_FRACTION = r"\.0*[1-9][0-9]*\s*$|(?:\.?[0-9]){19}[eE]"
+_A_POWER = r"[1-9][0-9.]*[eE]"
 # Java would write out 1e-999999999 digit by digit, and takes the digits of any script.
 _NUMBER = r"^\s*[+-]?(\d{1,99}(\.\d{0,99})?|\.\d{1,99})([eE][+-]?\d{1,3})?\s*$"
 _ISO = r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|\s*$)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -93,18 +93,28 @@ class Fleet:
 
 @pytest.fixture(scope="module")
 def fleet(spark: SparkSession) -> Fleet:
-    staged = frame(spark, StgAppDevices, DEVICES)
-    events = frame(spark, StgAppDeviceEvents, EVENTS)
-    places = locations.locations_history(frame(spark, StgAppLocations, LOCATIONS), **ZONE)
-    signals = devices.int_device_signals(events, silence_hours=24, **ZONE).cache()
-    offlines = devices.int_device_offlines(events, **ZONE)
-    outages = devices.int_device_outages(staged, signals, offlines, **ZONE).cache()
-    history = devices.devices_history(staged, signals, outages, silence_hours=24, **ZONE).cache()
-    early = devices.int_device_early_connections(staged, signals, outages, silence_hours=24, **ZONE)
+    return fleet_of(spark, DEVICES, EVENTS)
+
+
+def fleet_of(
+    spark: SparkSession,
+    landed: list[dict[str, Any]],
+    told_events: list[dict[str, Any]],
+    zone: str = "UTC",
+) -> Fleet:
+    said: dict[str, Any] = {**ZONE, "reporting_time_zone": zone}
+    staged = frame(spark, StgAppDevices, landed)
+    events = frame(spark, StgAppDeviceEvents, told_events)
+    places = locations.locations_history(frame(spark, StgAppLocations, LOCATIONS), **said)
+    signals = devices.int_device_signals(events, silence_hours=24, **said).cache()
+    offlines = devices.int_device_offlines(events, **said)
+    outages = devices.int_device_outages(staged, signals, offlines, **said).cache()
+    history = devices.devices_history(staged, signals, outages, silence_hours=24, **said).cache()
+    early = devices.int_device_early_connections(staged, signals, outages, silence_hours=24, **said)
     hours = device_hours.device_hourly(
-        events, history, early, outages, places, touched=None, **ZONE
+        events, history, early, outages, places, touched=None, **said
     ).cache()
-    atomic = device_hours.devices_atomic(history, staged, hours, outages, signals, places, **ZONE)
+    atomic = device_hours.devices_atomic(history, staged, hours, outages, signals, places, **said)
     return Fleet(
         outages.orderBy("device_id", "started_at").collect(),
         history.orderBy("device_id", "valid_from").collect(),
@@ -123,6 +133,19 @@ def outages_of(fleet: Fleet, name: str) -> list[tuple[Any, ...]]:
 
 def connectivity_of(fleet: Fleet, name: str) -> list[tuple[Any, ...]]:
     return [(told(v.valid_from), v.connectivity) for v in fleet.history if v.device_id == name]
+
+
+def test_a_device_known_throughout_where_days_begin_within_an_hour(spark: SparkSession) -> None:
+    """In Asia/Kolkata at 18:30 UTC; the hour is of the day before."""
+    instants = [datetime(2025, 1, 1, 12) + timedelta(hours=12 * n) for n in range(140)]
+    beats = [
+        {**event("k", "00:00", "heartbeat"), "event_id": str(at), "occurred_at": at.isoformat()}
+        for at in instants
+    ]
+    installed = "2025-01-01T00:00:00"
+    landed = [device("k", installed_at=installed, updated_at=installed)]
+    row = fleet_of(spark, landed, beats, "Asia/Kolkata").atomic["k"]
+    assert (row.uptime_share_28, row.unknown_share_28, row.connectivity) == (1.0, 0.0, "online")
 
 
 def test_case_19(fleet: Fleet) -> None:

@@ -72,6 +72,33 @@ def test_expected_orders_are_the_integral(model: tuple[float, ...]) -> None:
         assert found[0] == pytest.approx(integrated(model, x, age, YEAR), rel=1e-7), (x, age)
 
 
+# As fitted to shops where some buy in a strict rhythm for ever, and the others stop: r at its
+# bound, and a beta distribution at its two ends. Orders by eq. 10 in fifty digits.
+_BOXES = (162754.79, 165374.73, 6.1442e-6, 6.1442e-6)
+_STAYING = (162754.79141900392, 164369.49150786328, 1.2320521331855548e-05, 6.14421235332821e-06)
+
+
+@pytest.mark.parametrize(
+    ("model", "x", "age", "wanted"),
+    [
+        (_BOXES, 0, 2 / 7, 26.157805648668734),
+        (_STAYING, 26, 186 / 7, 51.630115172754806),
+        (
+            (24643.656825806193, 0.0017817134, 1.1604781e-5, 2.6958127),
+            2,
+            89.51185822,
+            14355.2258441919,
+        ),
+    ],
+)
+def test_expected_orders_where_the_dropout_lies_at_its_ends(
+    model: tuple[float, ...], x: float, age: float, wanted: float
+) -> None:
+    alive = clv.p_alive(model, of(x), of(age), of(age))
+    found = clv.expected_orders(model, of(x), of(age), of(age), YEAR) / alive
+    assert found[0] == pytest.approx(wanted, rel=1e-9)
+
+
 def test_the_fit_of_the_published_sample() -> None:
     """CDNOW's 2,357 customers of Fader, Hardie and Lee (2005), table 2, in weeks."""
     file = distribution("Lifetimes").locate_file("lifetimes/datasets/cdnow_customers_summary.csv")
