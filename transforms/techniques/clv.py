@@ -238,7 +238,7 @@ def _integrated(
     """
     within = (b + x >= 1) & (a >= 1)
     power, speed = (r + x)[:, None], (ahead / (alpha + age))[:, None]
-    told = np.empty_like(x)
+    told = np.empty(len(x))
     for is_within, integral in ((True, _over_quantiles), (False, _by_parts)):
         of = within == is_within
         told[of] = integral(a, (b + x)[of, None], power[of], speed[of])

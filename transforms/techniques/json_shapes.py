@@ -113,7 +113,7 @@ class JsonColumn:
 
     def __init__(self, rules: JsonRules) -> None:
         self.rules = rules
-        self._shapes: dict[tuple[str, ...], list[_Shape]] = {}
+        self._shapes: dict[tuple[tuple[str, str], ...], list[_Shape]] = {}
 
     def stored(
         self, types: pa.Array, texts: pa.Array
@@ -167,7 +167,7 @@ class JsonColumn:
     ) -> list[int]:
         """Add what the type's shapes give to ``found``; the rows that are left."""
         kinds = keys_of(self.rules, type_name)
-        shapes = self._shapes.setdefault(tuple(kinds), [])
+        shapes = self._shapes.setdefault(tuple(kinds.items()), [])
         left = []
         known, tried = iter(list(shapes)), 0
         while len(rows):

@@ -277,6 +277,16 @@ def test_json_of_known_shapes_is_json_of_any(texts: list[str], type_name: str) -
             assert (kept, what) == (None, ())
 
 
+def test_types_whose_keys_have_the_same_names_share_no_shape() -> None:
+    from transforms.techniques.json_shapes import JsonColumn
+
+    rules = JsonRules("type", {"a": {"note": "text"}, "b": {"note": "word"}})
+    texts = pa.array(['{"note":"Jane Roe was here"}'] * 2)
+    stored, [(rows, done)] = JsonColumn(rules).stored(pa.array(["a", "b"]), texts)
+    assert stored.to_pylist() == ['{"note":"Jane Roe was here"}', "{}"]
+    assert (rows.tolist(), done) == ([1], (("note", "dropped", "wrong_type"),))
+
+
 def test_none_of_it_takes_long() -> None:
     texts = ["4 " * 50_000, "{" * 100_000, '{"subject":"' + "4 " * 50_000 + '"}', '"' * 100_000]
     texts += ['{"a":' * 20_000, '{"subject":"' + "a@" * 200 + '"}', "a " * 50_000, "9" * 100_000]

@@ -9,12 +9,26 @@ from pyspark.sql import functions as F
 
 from transforms.techniques.quality import whole
 
-WHOLE = ("6", " 6.0 ", "-12", "+3.", "0", "0.000", "-0.0", "1e2", "1.50e1", "120e-1", "2147483647")
+WHOLE = (
+    "6",
+    " 6.0 ",
+    "-12",
+    "+3.",
+    "0",
+    "0.000",
+    "-0.0",
+    "1e2",
+    "1.50e1",
+    "120e-1",
+    "6." + "0" * 18 + "e+00",
+    "2147483647",
+)
 NONE = (
     *("1.5", "6.01", ".5", "1e-1", "15e-1", "2147483648", "1e10", "many", "", " ", "1,000"),
     # More digits than a decimal has behind its point.
     *("5." + "9" * 19, "-0." + "0" * 18 + "1", "1e-20", "1e-99", "7." + "0" * 40 + "1"),
-    *("1." + "0" * 18 + "1e0", "0." + "9" * 19 + "e0", "9" * 19 + "e-19", "1" + "0" * 20 + "1e-21"),
+    # Java would look at each of its places to the end.
+    "1" * 200_000,
 )
 
 
