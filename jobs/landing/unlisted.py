@@ -27,18 +27,17 @@ def names_with_values(
     """
     told = {name: told_name(name) for name in names}
     odd = [name for name in names if told[name] == OTHER]
-    # Of CSV a plan has the columns' numbers alone.
-    read = names if kind not in ("json", "parquet") else [n for n in names if n not in odd]
-    found = [F.when(values[name].rlike(NOT_BLANK), told[name]) for name in read]
+    found = [F.when(values[n].rlike(NOT_BLANK), told[n]) for n in names if n in values]
     if odd and kind == "parquet":
         found.append(F.lit(OTHER))
     if odd and kind == "json":
-        known = list(values)
         found.append(
             F.when(
                 F.exists(
                     F.map_entries(fields),
-                    lambda entry: ~entry["key"].isin(known) & entry["value"].rlike(NOT_BLANK),
+                    lambda entry: (
+                        ~entry["key"].isin(list(values)) & entry["value"].rlike(NOT_BLANK)
+                    ),
                 ),
                 OTHER,
             )

@@ -84,12 +84,10 @@ def whole(text: str, kind: str = "INT") -> str:
     # A decimal rounds away a fraction that is too long for it.
     has_fraction = f"{text} RLIKE {literal(_A_FRACTION)}"
     is_lost = f"{number} = 0 AND {text} RLIKE {literal(_A_POWER)}"
+    is_whole = f"NOT {has_fraction} AND NOT ({is_lost})"
     # Of text that is no number, however long, the patterns are not asked: they may take long.
-    is_whole = (
-        f"{number} IS NOT NULL AND {number} = floor({number}) AND NOT {has_fraction} "
-        f"AND NOT ({is_lost})"
-    )
-    return f"try_cast(CASE WHEN {is_whole} THEN {number} END AS {kind})"
+    found = f"CASE WHEN {number} = floor({number}) THEN CASE WHEN {is_whole} THEN {number} END END"
+    return f"try_cast({found} AS {kind})"
 
 
 def double(text: str) -> str:
