@@ -152,7 +152,7 @@ def _with_use(rows: DataFrame, uses: DataFrame, features: DataFrame, zone: str) 
         f"since <= {DAY} AND (until IS NULL OR {DAY} < until) "
         "AND (size(plans) = 0 OR array_contains(plans, plan))"
     )
-    paying = counted.where("lifecycle = 'paying'").select(KEY, DAY, "plan")
+    paying = rows.where("lifecycle = 'paying'").select(KEY, DAY, "plan")
     offered = (
         paying.select(DAY, "plan")
         .distinct()

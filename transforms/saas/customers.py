@@ -47,6 +47,8 @@ def int_customer_spans(
         .selectExpr(
             "*", "lead(on_date) OVER (PARTITION BY customer_id ORDER BY on_date) AS until_date"
         )
+        # As what is told below, read several times, which else plans and computes it as often.
+        .localCheckpoint()
     )
     keys = ["customer_id", "on_date"]
     sums = (
@@ -101,18 +103,22 @@ def int_customer_spans(
         f"CASE WHEN mrr > 0 THEN 'paying' WHEN has_trial THEN 'trial' {paused} "
         "WHEN paid_on < from_date THEN 'churned' ELSE 'prospect' END"
     )
-    told = shown.where("live_on IS NOT NULL AND from_date >= live_on").selectExpr(
-        "customer_id",
-        f"{lifecycle} AS lifecycle",
-        "plan",
-        "mrr",
-        "list_mrr",
-        f"CAST(list_mrr - mrr AS {_MONEY}) AS discount_mrr",
-        "subscriptions",
-        "CASE WHEN paid_on <= from_date THEN paid_on END AS first_paid_date",
-        "fx_impact",
-        "from_date",
-        "to_date",
+    told = (
+        shown.where("live_on IS NOT NULL AND from_date >= live_on")
+        .selectExpr(
+            "customer_id",
+            f"{lifecycle} AS lifecycle",
+            "plan",
+            "mrr",
+            "list_mrr",
+            f"CAST(list_mrr - mrr AS {_MONEY}) AS discount_mrr",
+            "subscriptions",
+            "CASE WHEN paid_on <= from_date THEN paid_on END AS first_paid_date",
+            "fx_impact",
+            "from_date",
+            "to_date",
+        )
+        .localCheckpoint()
     )
     values = [
         n

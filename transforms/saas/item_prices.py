@@ -43,7 +43,10 @@ def int_item_price_spans(
     """See `IntItemPriceSpans`."""
     zone, policy = reporting_time_zone, mrr_policies[mrr_policy]
     there = item_pieces(items, touched, as_of, zone)
-    states = on_days(subscription_pieces(subscriptions, there, touched, as_of, zone), zone)
+    # Both are read several times, each of which else plans and computes all of them.
+    states = on_days(
+        subscription_pieces(subscriptions, there, touched, as_of, zone), zone
+    ).localCheckpoint()
     priced = priced_items(
         on_days(there, zone), known(prices, as_of, zone), currency_exponents, "from_date", "to_date"
     )
@@ -60,7 +63,7 @@ def int_item_price_spans(
         keys=("subscription_id",),
         day="on_date",
     ).drop("from_date", "to_date")
-    rows = with_columns(rows, {"exclusion": _exclusion(policy, zone)})
+    rows = with_columns(rows, {"exclusion": _exclusion(policy, zone)}).localCheckpoint()
     counted = _after_discounts(rows, taken, currency_exponents, zone)
     shown = counted.selectExpr(
         *[name for name in IntItemPriceSpans.columns if name not in _COMPUTED],

@@ -51,7 +51,10 @@ def int_subscription_spans(
     """See `IntSubscriptionSpans`."""
     zone = reporting_time_zone
     there = item_pieces(items, touched, as_of, zone)
-    states = on_days(subscription_pieces(subscriptions, there, touched, as_of, zone), zone)
+    # Each is read several times, which else plans and computes it as often.
+    states = on_days(
+        subscription_pieces(subscriptions, there, touched, as_of, zone), zone
+    ).localCheckpoint()
     priced = rated(of_keys(item_spans, touched, "subscription_id"), fx_rates)
     points = _points(states, priced, zone)
     at_points = spans.at_days(
@@ -108,7 +111,7 @@ def int_subscription_spans(
         f"CAST(mrr - mrr_before - fx_impact AS {_MONEY}) AS mrr_change",
         "CASE WHEN paid_on <= from_date THEN paid_on END AS first_paid_date",
     )
-    owned = customer_of_stripe(moved, customer_map)
+    owned = customer_of_stripe(moved, customer_map).localCheckpoint()
     keys = ("subscription_id",)
     values = [n for n in IntSubscriptionSpans.columns if n not in (*keys, "from_date", "to_date")]
     # What happened on a span's first day holds for that day alone.
@@ -249,7 +252,8 @@ def subscriptions_history(
     """See `SubscriptionsHistory`."""
     zone = reporting_time_zone
     there = item_pieces(items, touched, as_of, zone)
-    states = subscription_pieces(subscriptions, there, touched, as_of, zone)
+    # Read twice, which else plans and computes it as often.
+    states = subscription_pieces(subscriptions, there, touched, as_of, zone).localCheckpoint()
     priced = priced_items(
         there, known(prices, as_of, zone), currency_exponents, "valid_from", "valid_to"
     )
