@@ -68,10 +68,12 @@ def int_device_offlines(
 ) -> DataFrame:
     """See `IntDeviceOfflines`."""
     events = _events_of_days(stg_app_device_events, as_of, reporting_time_zone)
+    # Backwards: a window that grows from row to row costs each row once, one that shrinks all
+    # that are left.
     later = (
         Window.partitionBy("device_id", "event_date")
-        .orderBy(F.unix_micros("occurred_at"))
-        .rangeBetween(1, Window.unboundedFollowing)
+        .orderBy(-F.unix_micros("occurred_at"))
+        .rangeBetween(Window.unboundedPreceding, -1)
     )
     signal = F.min(F.when(_is_signal(), F.col("occurred_at"))).over(later)
     return (
@@ -111,8 +113,8 @@ def int_device_outages(
     )
     following = (
         Window.partitionBy("device_id")
-        .orderBy("event_date")
-        .rowsBetween(1, Window.unboundedFollowing)
+        .orderBy(F.desc("event_date"))
+        .rowsBetween(Window.unboundedPreceding, -1)
     )
     days = (
         int_device_signals.groupBy("device_id", "event_date")

@@ -12,6 +12,9 @@ from pyspark.sql import functions as F
 # Between the ids of a path, and how the sign is written that an id itself has.
 _BETWEEN, _SIGN, _ESCAPED = " > ", ">", "\\>"
 
+# Ways that a round may go through whatever comes of them.
+_FEW_WAYS = 1_000_000
+
 
 def hierarchy(members: DataFrame, *, member: str, parent: str) -> DataFrame:
     """One row per member: member, parent, root, depth, line, is_in_cycle, is_orphan.
@@ -138,12 +141,21 @@ def descendants(lines: DataFrame, *, member: str, direct: str, every: str) -> Da
     )
 
 
+def _ways(first: DataFrame, then: DataFrame) -> int:
+    """How many ways there are of one of the first pairs and then another; 0 for none."""
+    ends = first.groupBy(F.col("to").alias("at")).agg(F.count("*").alias("ends"))
+    begins = then.groupBy(F.col("from").alias("at")).agg(F.count("*").alias("begins"))
+    [row] = ends.join(begins, on="at", how="inner").agg(F.expr("sum(ends * begins)")).collect()
+    return row[0] or 0
+
+
 def prerequisites(edges: DataFrame, *, member: str, needs: str) -> DataFrame:
     """One row per member and what it needs, at first hand or through others: also ``depth``, INT.
 
     ``edges`` has member and needs; rows with a NULL are left out. ``depth`` is the
-    fewest steps. A member of a cycle needs itself. As many rounds as the binary
-    logarithm of the longest of all fewest steps.
+    fewest steps. A member of a cycle needs itself. Where the ways are few, as many rounds
+    as the binary logarithm of the longest of all fewest steps; where many members need many,
+    and most ways lead to what is reached already, semi-naive, a round for each step.
     """
     reached = (
         edges.where(F.col(member).isNotNull() & F.col(needs).isNotNull())
@@ -156,9 +168,12 @@ def prerequisites(edges: DataFrame, *, member: str, needs: str) -> DataFrame:
         # A way of more than `far` fewest steps, up to twice as many, begins with one of just
         # so many.
         frontier = reached.where(F.col("depth") == far)
-        if frontier.isEmpty():
+        ways = _ways(frontier, reached)
+        if not ways:
             break
-        onward = reached.select(
+        doubles = ways <= _FEW_WAYS or ways <= reached.count()
+        further = reached if doubles else reached.where("depth = 1")
+        onward = further.select(
             F.col("from").alias("to"), F.col("to").alias("to_2"), F.col("depth").alias("depth_2")
         )
         longer = (
@@ -168,5 +183,5 @@ def prerequisites(edges: DataFrame, *, member: str, needs: str) -> DataFrame:
             .join(reached.select("from", "to"), on=["from", "to"], how="left_anti")
         )
         reached = reached.unionByName(longer).localCheckpoint()
-        far *= 2
+        far += far if doubles else 1
     return reached.select(F.col("from").alias(member), F.col("to").alias(needs), "depth")

@@ -6,12 +6,14 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
+from jobs.engine.step import bind
 from schemas.saas_marts import (
     MrrCube,
     RetentionCohorts,
     RetentionTriangle,
     RevenueRetentionMonthly,
 )
+from schemas.saas_revenue import CustomersHistory
 from tests.saas_tables import Made
 from tests.transforms.saas.billing import Billing
 
@@ -61,3 +63,11 @@ def test_retention_and_the_cube(spark: SparkSession) -> None:
     assert cube["(all)", "bar", "(all)"] == (130, 1, 1)
     assert cube["basic", "(none)", "DE"] == (50, 1, 1)
     assert set(made.failures(MrrCube).values()) == {0}
+    # Who calls their industry as a total is called is of none.
+    step = made.steps[MrrCube]
+    frames = [
+        frame.fillna("(all)", ["industry"]) if read.table is CustomersHistory else frame
+        for read, frame in zip(step.reads, made.frames(step), strict=True)
+    ]
+    again = step.transform(*frames, **bind(step.transform, made.settings))
+    assert sorted(map(str, again.collect())) == sorted(map(str, made.rows(MrrCube)))

@@ -1,0 +1,64 @@
+"""Billing as nobody means it, and a policy that counts nobody who has cancelled."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import SparkSession
+
+from jobs.settings import load_policy, system_settings
+from schemas.saas_revenue import IntSubscriptionItemDailyPrice
+from tests.saas_tables import Made
+from tests.transforms.saas.billing import Billing
+
+AS_OF = date(2025, 3, 5)
+
+
+def company() -> Billing:
+    c = Billing()
+    c.price("m50", 5000)
+    c.item("of nothing", "never lands", "m50")
+    c.sold("moves", "m50")
+    c.subscription("moves", "kother", at="2025-02-01T10:00:00Z")
+    c.coupon("half", percent_off=50)
+    c.sold("backwards", "m50")
+    c.discount(
+        *("half",),
+        subscription_id="backwards",
+        started_at="2025-02-01T00:00:00Z",
+        ended_at="2025-01-15T00:00:00Z",
+    )
+    c.sold("leaves", "m50")
+    c.subscription(
+        "leaves",
+        at="2025-02-10T12:00:00Z",
+        canceled_at="2025-02-10T12:00:00Z",
+        cancel_at_period_end="true",
+        current_period_end="2025-03-01T00:00:00Z",
+    )
+    return c
+
+
+def test_items_of_odd_subscriptions_by_day(spark: SparkSession) -> None:
+    """Of none, of one that changes hands, with a discount over before it began, cancelled."""
+    known = system_settings(load_policy(), "saas", AS_OF)["mrr_policies"]
+    at_once = {**known["chartmogul"], "churn": "at_cancellation"}
+    made = Made(
+        *(spark, company().landed, AS_OF),
+        mrr_policy="at_once",
+        mrr_policies={**known, "at_once": at_once},
+    )
+    rows = {
+        (r.subscription_id, r.price_date.isoformat()): (r.customer_id, int(r.mrr), r.exclusion)
+        for r in made.rows(IntSubscriptionItemDailyPrice)
+    }
+    assert "never lands" not in {subscription for subscription, _ in rows}
+    assert rows["moves", "2025-01-31"] == ("stripe:kmoves", 50, None)
+    assert rows["moves", "2025-02-01"] == ("stripe:kother", 50, None)
+    assert {mrr for (name, _), (_, mrr, _) in rows.items() if name == "backwards"} == {50}
+    days = ("2025-02-09", "2025-02-10", "2025-02-28")
+    assert [rows["leaves", day][1:] for day in days] == [
+        (50, None),
+        (0, "cancelled"),
+        (0, "cancelled"),
+    ]
