@@ -26,6 +26,7 @@ from jobs.lake.lake import MIB, Lake
 from schemas.contract import Table, qualified_name
 
 SKIP, FOLLOW, ANEW = "skip", "follow", "anew"
+NO_INPUT = "no input yet"
 CHANGED = "its settings or its code changed"
 
 # Steps are planned side by side, and CPython 3.11 counts how deep a tree is for all threads
@@ -87,8 +88,8 @@ class Planner:
     def plan(self, step: Step, settings: Given) -> Plan:
         """Compare the versions of the step's inputs with those its output has consumed."""
         versions, runs = self._versions(step)
-        if not versions:
-            return Plan(step, SKIP, "no input yet")
+        if not self._has_rows(step, versions):
+            return Plan(step, SKIP, NO_INPUT)
         told = {table: self.lake.extent(table) for table in (*step.inputs, step.output)}
         known = [extent for extent in told.values() if extent is not None]
         plan = Plan(
@@ -142,14 +143,22 @@ class Planner:
         due: set[type[Table]] = set()
         for step in steps:
             plan = self.plan(step, settings)
-            leading = [qualified_name(table) for table in step.touching if table in due]
+            begins = plan.reason == NO_INPUT
+            told = (step.rows_from if begins else ()) or step.touching
+            leading = [qualified_name(table) for table in told if table in due]
             if leading and plan.mode == SKIP:
-                mode = ANEW if self._is_small(plan) or plan.reason == "no input yet" else FOLLOW
+                mode = ANEW if self._is_small(plan) or begins else FOLLOW
                 plan = replace(plan, mode=mode, reason="after: " + ", ".join(leading))
             if plan.mode != SKIP:
                 due.add(step.output)
             plans.append(plan)
         return plans
+
+    def _has_rows(self, step: Step, versions: Mapping[str, int]) -> bool:
+        """Whether there is what the output can have rows of, or the output itself."""
+        if any(qualified_name(table) in versions for table in step.rows_from or step.inputs):
+            return True
+        return bool(versions) and self.lake.version(step.output) is not None
 
     def _versions(self, step: Step) -> tuple[dict[str, int], dict[str, str]]:
         versions, runs = {}, {}

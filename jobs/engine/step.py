@@ -270,6 +270,9 @@ class Reconciliation:
 class Step:
     """One table and how it comes about.
 
+    ``rows_from`` are inputs without any of which it has no row, and is not made; where none
+    are named, all are.
+
     Raises TypeError where a read's change would touch nothing, or where what is
     replaced is not in the output.
     """
@@ -280,8 +283,11 @@ class Step:
     write: Replace | Stage
     also: Also | None = None
     audits: tuple[Reconciliation, ...] = field(default=())
+    rows_from: tuple[type[Table], ...] = ()
 
     def __post_init__(self) -> None:
+        if foreign := set(self.rows_from) - set(self.inputs):
+            raise TypeError(f"{qualified_name(self.output)} has no rows from {foreign}")
         if isinstance(self.write, Stage):
             return
         name, replaced = qualified_name(self.output), {*self.write.on, self.write.since} - {""}

@@ -67,6 +67,7 @@ ATTRIBUTION_STEPS = (
             Whole(IntCustomerMap),
         ),
         write=Replace(),
+        rows_from=(StgHubspotContacts,),
     ),
     Step(
         IntDeals,
@@ -80,6 +81,7 @@ ATTRIBUTION_STEPS = (
             Whole(IntCustomerMap),
         ),
         write=Replace(),
+        rows_from=(StgHubspotDeals,),
     ),
     Step(
         IntConversions,
@@ -91,6 +93,7 @@ ATTRIBUTION_STEPS = (
             Whole(IntFxRates),
         ),
         write=Replace(),
+        rows_from=(IntDeals, StgStripeCharges),
     ),
     Step(
         IntTouches,
@@ -103,12 +106,14 @@ ATTRIBUTION_STEPS = (
             Whole(IntCustomerMap),
         ),
         write=Replace(),
+        rows_from=(StgHubspotEmailEvents, StgHubspotEngagements),
     ),
     Step(
         IntTouchpoints,
         attribution.int_touchpoints,
         reads=(Whole(IntConversions), Whole(IntTouches)),
         write=Replace(),
+        rows_from=(IntTouches,),
     ),
     Step(
         IntAttributionCredits,
@@ -116,6 +121,7 @@ ATTRIBUTION_STEPS = (
         reads=(Whole(IntConversions), Whole(IntTouchpoints)),
         write=Replace(),
         audits=(Reconciliation("credit_adds_up", attribution.credits_that_do_not_add_up),),
+        rows_from=(IntConversions,),
     ),
     Step(
         ChannelAttribution,
@@ -205,6 +211,7 @@ FEATURE_STEPS = (
                 Whole(IntFeatureVersions),
             ),
         ),
+        rows_from=(IntFeatureVersions, IntUserFeatureDaily),
     ),
     Step(
         FeaturesHistory,

@@ -12,7 +12,7 @@ from jobs.engine.ops import results_json
 from jobs.engine.runner import Run
 from jobs.landing.ledger import Landing
 from jobs.systems import STEPS
-from schemas import saas
+from schemas import saas, saas_entities
 from schemas.contract import Layer
 from schemas.saas_landing import (
     QUARANTINES,
@@ -23,6 +23,7 @@ from schemas.saas_landing import (
 )
 from schemas.saas_marts import MrrCube, MrrWaterfallMonthly
 from schemas.saas_revenue import MrrMovements, SourceMatch, SubscriptionsDaily
+from schemas.saas_usage import IntCustomerHierarchy
 from tests.landing_files import contents, lake_of, policy_of, run_system, write_csv
 from tests.transforms.saas.billing import NEW_YEAR, Billing
 
@@ -107,6 +108,8 @@ def test_four_sources_are_enough_and_a_day_follows(spark: SparkSession, tmp_path
     assert {table.__name__.removeprefix("Stg") for table in landed} == {
         "".join(part.capitalize() for part in source.split("_")) for source in NEEDED
     }
+    # Nor does what would have no row without it.
+    assert made & set(saas_entities.TABLES) == {IntCustomerHierarchy}
     result = run_system(lake, landing, date(2025, 2, 15), system="saas", policy=followed)
     assert {step.outcome for step in result.steps} == {"skipped"}
 
