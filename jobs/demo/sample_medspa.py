@@ -79,7 +79,7 @@ SOURCES = {
         late_share=0.02,
         in_json=True,
         unknown=_one_of({"type": "fax"}, {"id": "act-x", "lead_id": "lead-of-nobody"}),
-        invalid=_one_of({"payload_json": "{bad"}, {"payload_json": "[1]"}),
+        invalid=_one_of(*canaries.NO_OBJECTS),
     ),
     "campaigns": _files("campaigns", "updated_at"),
     "kpi_events": _files(

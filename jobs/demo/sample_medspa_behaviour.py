@@ -237,7 +237,12 @@ class Clinic:
             if lead.is_won:
                 yield from self._pays(lead, key, at + timedelta(hours=3), random)
         if lead.deleted_on == number:
-            reason = random.choice(("customer_request", "duplicate", "spam", "because"))
+            reason = random.choice(
+                (
+                    *("customer_request", "duplicate", "spam"),
+                    f"because {canaries.EMAILS[1]} asked",
+                )
+            )
             yield "deletions", self._deletion("lead", key, at, reason)
         elif number > lead.comes_on and random.random() < 0.02:
             changed = {"source": random.choice(_SOURCES), "updated_at": _text(at)}

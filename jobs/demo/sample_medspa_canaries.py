@@ -61,6 +61,11 @@ ODD_PAYLOADS: tuple[tuple[str, dict[str, object]], ...] = (
     ("form_submit", {"pageUrl": _PAGE, "fullName": FULL_NAMES[1]}),
     ("form_submit", {"dateOfBirth": BIRTH_DATE, "photo": {"file": PHOTO}}),
 )
+# What is no JSON, and JSON that is no object.
+NO_OBJECTS: tuple[dict[str, str], ...] = (
+    {"payload_json": f"{{bad, {TYPED[0]}"},
+    {"payload_json": f'["{EMAILS[0]}", "{HISTORIES[1]}"]'},
+)
 # Keys of an invoice's metadata that are not listed.
 ON_INVOICE = {"diagnosis": DIAGNOSIS, "national_id": NATIONAL_ID}
 

@@ -83,9 +83,16 @@ class Billing:
         before = [told for told in known if told <= day.replace(day=1)]
         return known[max(before) if before else min(known)]
 
-    def churned(self, first: date, last: date) -> set[str]:
-        """Those who paid on the first day and pay nothing on the last."""
-        return set(self.mrr(first)) - set(self.mrr(last))
+    def churned(self, first: date, last: date) -> dict[str, str]:
+        """Those who paid on the first day and pay nothing on the last, and why not.
+
+        Of several subscriptions that of which was paid for longest tells: `Subscription.stopped`.
+        """
+        gone = set(self.mrr(first)) - set(self.mrr(last))
+        end = datetime.combine(last + timedelta(days=1), time(), UTC)
+        stops = [(s.stopped(end), s.customer_id) for s in self.subscriptions]
+        told = sorted((stop, customer) for stop, customer in stops if stop and customer in gone)
+        return {customer: why for (_, why), customer in told}
 
     # -- what lands ------------------------------------------------------------------------
 
@@ -272,7 +279,7 @@ class Billing:
         elif kind == 7 and price.interval == "month":
             # It ends with its period, and nothing is told then.
             end = later + timedelta(days=4)
-            sub.over_at = end
+            sub.over_at, sub.runs_out = end, True
             told(
                 later,
                 cancel_at_period_end="true",

@@ -61,6 +61,8 @@ class Subscription:
     began_at: datetime
     trial_end: datetime | None = None
     over_at: datetime | None = None
+    # It is over with a period that is not renewed.
+    runs_out: bool = False
     unpaid: tuple[datetime, datetime] | None = None
     items: list[Item] = field(default_factory=list)
     # Percent, since when and until when.
@@ -68,10 +70,19 @@ class Subscription:
 
     def counts(self, end: datetime) -> bool:
         """Whether it is paid for just before an instant."""
-        is_live = self.began_at < end and (self.over_at is None or self.over_at >= end)
         in_trial = self.trial_end is not None and self.trial_end >= end
-        is_unpaid = self.unpaid is not None and self.unpaid[0] < end <= self.unpaid[1]
-        return is_live and not in_trial and not is_unpaid
+        return self.began_at < end and not in_trial and self.stopped(end) is None
+
+    def stopped(self, end: datetime) -> tuple[datetime, str] | None:
+        """Since when it is paid for no more just before an instant, and why; None if it is.
+
+        canceled: at once; not_renewed: when its period was over; unpaid.
+        """
+        if self.over_at is not None and self.over_at < end:
+            return self.over_at, "not_renewed" if self.runs_out else "canceled"
+        if self.unpaid is not None and self.unpaid[0] < end <= self.unpaid[1]:
+            return self.unpaid[0], "unpaid"
+        return None
 
     def percent(self, end: datetime) -> int:
         if self.discount is None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from schemas import saas, saas_entities
 from schemas import saas_operations as operations
 from schemas.contract import Layer
-from schemas.saas_revenue import SubscriptionsDaily
+from schemas.saas_revenue import MrrMovements, SubscriptionsDaily, SubscriptionsHistory
 from tests.jobs.conftest import AS_OF, START, Served
 from tests.landing_files import run_system, versions
 
@@ -31,7 +31,27 @@ def test_mrr_is_what_was_meant_to_the_cent(served: Served) -> None:
     first = min(s.began_at for s in service.billing.subscriptions).date()
     days = [first + timedelta(days=n) for n in range((AS_OF - first).days + 1)]
     assert {day: found.get(day, {}) for day in days} == {d: service.billing.mrr(d) for d in days}
-    assert service.billing.churned(START, AS_OF)
+
+
+def test_who_churned_and_why_is_what_was_meant(served: Served) -> None:
+    lake, billing = served.lake, served.service.billing
+    meant = billing.churned(START, AS_OF)
+    assert set(meant.values()) == {"canceled", "not_renewed"}
+    days = lake.read(MrrMovements).where(f"period = 'day' AND period_start > DATE'{START}'")
+    last = {r.customer_id: r.movement for r in days.orderBy("period_start").collect() if r.movement}
+    paid = set(billing.mrr(START))
+    assert {name for name, kind in last.items() if kind == "churn" and name in paid} == set(meant)
+    stops: dict[str, str] = {}
+    scheduled = set()
+    for version in lake.read(SubscriptionsHistory).orderBy("valid_from").collect():
+        if version.transition == "cancel_scheduled":
+            scheduled.add(version.subscription_id)
+        if version.status == "ended":
+            ran_out = version.subscription_id in scheduled
+            stops[version.customer_id] = "not_renewed" if ran_out else "canceled"
+        elif version.status == "unpaid":
+            stops[version.customer_id] = "unpaid"
+    assert {name: stops[name] for name in meant} == meant
 
 
 def test_outages_are_those_that_were_meant(served: Served) -> None:

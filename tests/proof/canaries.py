@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 # The first bytes of a Parquet file, whatever it is called.
-_PARQUET = b"PAR1"
+_PARQUET, _GZIP = b"PAR1", b"\x1f\x8b"
 
 
 def places_of(
@@ -47,6 +48,8 @@ def _contents(folders: Iterable[Path], texts: Iterable[str]) -> Iterator[tuple[s
             if path.is_file():
                 content = path.read_bytes()
                 yield name, content
+                if content.startswith(_GZIP):
+                    yield f"the lines of {name}", gzip.decompress(content)
                 if content.startswith(_PARQUET):
                     yield f"the columns of {name}", _unpacked(path)
 
