@@ -118,7 +118,12 @@ def open_policy(lake: Lake, landing: str, system: str, version: int) -> str:
                     else "no privacy policy"
                 )
                 + f", and conf/privacy.toml has version {version}. "
-                + ("Bring it there with varve migrate." if older else "Upgrade Varve.")
+                + (
+                    "What is stored stays as that left it: load the landing into a new lake, or "
+                    "keep to that version."
+                    if older
+                    else "Upgrade Varve."
+                )
                 + " Nothing of the system was changed."
             )
     lake.raw_properties[system] = wanted

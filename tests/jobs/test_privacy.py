@@ -284,7 +284,7 @@ def test_another_key_and_another_policy(
     assert key_id(KEY) in str(result.refused["medspa"])
     assert KEY[::-1] not in str(result.refused["medspa"])
     monkeypatch.setenv("VARVE_HMAC_KEY", KEY)
-    for version, told in ((2, "varve migrate"), (0, "Upgrade Varve")):
+    for version, told in ((2, "into a new lake"), (0, "Upgrade Varve")):
         newer = {
             s: privacy.PrivacyPolicy(version, p.rules) for s, p in load_privacy(["medspa"]).items()
         }
