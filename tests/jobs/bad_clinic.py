@@ -73,6 +73,7 @@ BAD: Rows = {
         {"id": "z1"},
         {"id": "z2", "name": "x", "monthly_spend_cents": "-1"},
         {"id": "z3", "name": "x", "monthly_spend_cents": "lots"},
+        {"id": "z4", "name": "x", "monthly_spend_cents": str(10**14)},
     ],
     "kpi_events": [
         {**_EVENT, "id": "z1", "kind": "refund"},
@@ -82,6 +83,8 @@ BAD: Rows = {
         {**_EVENT, "id": "z5", "occurred_at": at(2, month=5)},
         {**_EVENT, "id": "z6", "metadata_json": "no JSON"},
         {**_EVENT, "id": "z7", "occurred_at": ""},
+        {**_EVENT, "id": "z8", "kind": "invoice_paid", "value_cents": "a lot"},
+        {**_EVENT, "id": "z9", "kind": "invoice_paid", "value_cents": str(10**14)},
         # Sound.
         {**_EVENT, "id": "y1", "kind": "AD_CLICK", "lead_id": ""},
     ],
@@ -125,10 +128,14 @@ QUARANTINED = {
     "activities": {
         *("activity_type_unknown", "payload_json_invalid", "created_at_missing", "in_future"),
     },
-    "campaigns": {"name_missing", "monthly_spend_negative", "monthly_spend_cents_unreadable"},
+    "campaigns": {
+        *("name_missing", "monthly_spend_negative", "monthly_spend_cents_unreadable"),
+        "monthly_spend_cents_out_of_range",
+    },
     "kpi_events": {
         *("kpi_kind_unknown", "value_not_positive", "lead_id_missing", "occurred_at_in_future"),
         *("metadata_json_invalid", "occurred_at_missing"),
+        *("value_cents_unreadable", "value_cents_out_of_range"),
     },
     "providers": {"name_missing"},
     "commission_rules": {

@@ -102,6 +102,16 @@ FIRST: Rows = {
         moved("t1", "l11b", "contacted", 3),
         moved("t2", "l11b", "won", 3),
         moved("s13", "l13", "new", 1, month=5),
+        moved("nowhere", "l11", "nowhere", 5),
+    ],
+    "tags": [
+        {"id": "vip", "name": "VIP", "created_at": at(1)},
+        {"id": "vip again", "name": "VIP", "created_at": at(2)},
+    ],
+    "lead_tags": [
+        {"id": "first", "lead_id": "l11", "tag_id": "vip", "created_at": at(1)},
+        {"id": "again", "lead_id": "l11", "tag_id": "vip", "created_at": at(2)},
+        {"id": "of none", "lead_id": "l11", "tag_id": "no tag", "created_at": at(1)},
     ],
     "opportunities": [
         {
@@ -113,6 +123,15 @@ FIRST: Rows = {
             "created_at": at(12),
         }
         for of, day in (("14", "2025-04-12"), ("14b", "2025-04-11"))
+    ]
+    + [
+        {
+            "id": "z14",
+            "lead_id": "l14",
+            "expected_value_cents": "200",
+            "procedure_code": "Filler",
+            "created_at": at(13),
+        }
     ],
     "kpi_events": [
         invoice("i1", "l17", 1_400_000, "p17"),
@@ -125,6 +144,7 @@ FIRST: Rows = {
         rule("r2", "p17", type="tiered", tiers=_TIERS, mode="whole"),
         rule("r3", "p17b", type="percent", percent=10),
         rule("r4", "p17b", type="percent", percent=12.5),
+        rule("of nobody", "nobody", type="percent", percent=1),
     ],
 }
 LAST: Rows = {

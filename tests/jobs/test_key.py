@@ -10,6 +10,7 @@ import pytest
 
 from jobs.errors import UsageError
 from jobs.key import find_key
+from jobs.settings import load_policy
 
 KEY = "the key of these tests, 32 signs or more"
 
@@ -58,6 +59,17 @@ BAD_KEYS: dict[str, tuple[str, Environment]] = {
     ),
     "linked to": ("lies below", lambda folder: {"VARVE_HMAC_KEY_FILE": link(folder)}),
 }
+
+
+def test_a_key_among_the_settings_is_refused(tmp_path: Path) -> None:
+    """Case 11: and stands nowhere in what is told of it."""
+    conf = tmp_path / "settings.toml"
+    for text in (f'hmac_key = "{KEY}"\n', f'[medspa]\nhmac_key = "{KEY}"\n'):
+        conf.write_text(text)
+        with pytest.raises(UsageError, match="hmac_key") as raised:
+            load_policy(conf)
+        assert KEY not in str(raised.value)
+        assert raised.value.exit_code == 2
 
 
 def private(folder: Path) -> str:

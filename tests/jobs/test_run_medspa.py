@@ -22,7 +22,17 @@ from schemas.contract import Table, table_name
 from schemas.medspa_landing import QUARANTINES, StgLegalHolds
 from schemas.ops import Releases
 from tests.jobs.bad_clinic import QUARANTINED
-from tests.jobs.clinic import FIRST, FIRST_AS_OF, LAST, LAST_AS_OF, at, lead, moved, write_lot
+from tests.jobs.clinic import (
+    FIRST,
+    FIRST_AS_OF,
+    LAST,
+    LAST_AS_OF,
+    Rows,
+    at,
+    lead,
+    moved,
+    write_lot,
+)
 from tests.landing_files import lake_of, policy_of, run_system, versions
 
 Clinic = tuple[Lake, Path]
@@ -57,7 +67,20 @@ def check_cases(lake: Lake) -> None:
     assert {"a9", "b9", "late-a9"} <= set(leads)
     assert leads["a9"].deleted_at == day(20)
     assert list(waiting["late-b9-call"]["reasons"]) == ["lead_unknown"]
+    assert set(waiting) == {"late-b9-call"}
     assert "b9-call" in activities
+    assert {
+        (table, key): list(row["reasons"])
+        for table in (core.Tag, core.LeadTag, core.LeadStage, core.Opportunity, core.CommissionRule)
+        for key, row in rows(lake, core.WAITING[table]).items()
+    } == {
+        (core.Tag, "vip again"): ["name_taken"],
+        (core.LeadTag, "again"): ["lead_tag_taken"],
+        (core.LeadTag, "of none"): ["tag_unknown"],
+        (core.LeadStage, "nowhere"): ["stage_unknown"],
+        (core.Opportunity, "z14"): ["lead_has_opportunity"],
+        (core.CommissionRule, "of nobody"): ["provider_unknown"],
+    }
     # 10
     histories = versions_of(lake)
     assert histories["l10"] == [(day(1), day(5)), (day(7), None)]
@@ -187,19 +210,43 @@ def test_the_defaults_are_there_though_no_stage_tag_or_deletion_landed(
     tagged = {"id": "t1", "lead_id": "l1", "tag_id": "tag-botox", "created_at": at(2)}
     moves = [moved("m1", "l1", "won", 2)]
     lot = {"leads": [lead("l1")], "lead_stages": moves, "lead_tags": [tagged]}
-    write_lot(tmp_path / "landing", "1", lot)
-    wanted: set[type[Table]] = {core.LeadStage, core.LeadTag}
+    lake = made_of(spark, tmp_path, lot, core.LeadStage, core.LeadTag)
+    assert len(rows(lake, core.PipelineStage)) == 5
+    assert len(rows(lake, core.Tag)) == 3
+    assert set(rows(lake, core.LeadStage)) == {"m1"}
+    assert set(rows(lake, core.LeadTag)) == {"t1"}
+
+
+def test_a_landed_stage_takes_the_places_of_the_defaults_that_it_is_like(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Case 12: by its name one, by its order another; and who comes later does not get them."""
+    stages = [
+        {"id": "ours", "name": "Contacted", "order": "1", "created_at": at(1)},
+        {"id": "later", "name": "Lost", "order": "1", "created_at": at(2)},
+    ]
+    lake = made_of(spark, tmp_path, {"pipeline_stages": stages}, core.PipelineStage)
+    found = {row.name: (row.id, row.order, row.is_default) for row in lake.read(
+        core.PipelineStage).collect()}  # fmt: skip
+    assert found.pop("Contacted") == ("ours", 1, False)
+    assert "New" not in found
+    assert all(is_default for _, _, is_default in found.values())
+    waiting = rows(lake, core.WAITING[core.PipelineStage])
+    assert {key: list(row["reasons"]) for key, row in waiting.items()} == {"later": ["order_taken"]}
+
+
+def made_of(spark: SparkSession, folder: Path, lot: Rows, *tables: type[Table]) -> Lake:
+    """A lake of what landed with these tables and what they are made of."""
+    write_lot(folder / "landing", "1", lot)
+    wanted = set(tables)
     steps = []
     for step in reversed(STEPS["medspa"]):
         if step.output in wanted:
             wanted.update(step.inputs)
             steps.insert(0, step)
     policy = policy_of("embedded")
-    lake = lake_of(spark, tmp_path / "lake", policy)
+    lake = lake_of(spark, folder / "lake", policy)
     run = Run(lake, {"medspa": tuple(steps)}, policy, ["medspa"], FIRST_AS_OF)
-    result = run.execute(Landing(lake, str(tmp_path / "landing")))
+    result = run.execute(Landing(lake, str(folder / "landing")))
     assert not [step.error for step in result.steps if step.error]
-    assert len(rows(lake, core.PipelineStage)) == 5
-    assert len(rows(lake, core.Tag)) == 3
-    assert set(rows(lake, core.LeadStage)) == {"m1"}
-    assert set(rows(lake, core.LeadTag)) == {"t1"}
+    return lake
