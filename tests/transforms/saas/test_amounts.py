@@ -62,9 +62,8 @@ def test_the_bound_is_one_of_money(
     assert rules == (["amount_out_of_range"] if is_too_large else [])
 
 
-def test_what_is_just_plausible_adds_up(spark: SparkSession) -> None:
-    """Two of the largest of everything, and the largest rate, of one customer; no step stops."""
-    c = Billing()
+def just_plausible(c: Billing) -> None:
+    """Two of the largest of everything, and the largest rate, of one customer."""
     c.add("app_customers", customer_id="x", created_at="2025-01-01")
     c.add("app_customer_links", customer_id="x", stripe_customer_id="k")
     most = 10**12 - 1
@@ -93,26 +92,32 @@ def test_what_is_just_plausible_adds_up(spark: SparkSession) -> None:
                 created_at="2025-02-03",
             )
         c.rate(currency.upper(), "2025-01-01", ("1", "9999", "9999999999", "0.00000001")[n])
-    made = Made(spark, c.landed, AS_OF, min_stripe_match_share=0.0)
-    [customer] = made.rows(CustomersAtomic)
-    assert customer.cash_received > 0
-    assert customer.unpaid_amount > 0
-    assert customer.mrr > 0
-    assert made.frame(SubscriptionsDaily).count() > 0
-    assert made.frame(ExecutiveDashboardMonthly).count() > 0
 
 
-def test_too_much_is_no_payment(spark: SparkSession) -> None:
-    c = Billing()
-    c.add("app_customers", customer_id="x", created_at="2025-01-01")
-    c.add("app_customer_links", customer_id="x", stripe_customer_id="k")
+def too_much(c: Billing) -> None:
+    """Charges of another customer, two of which are more than anybody pays."""
+    c.add("app_customers", customer_id="y", created_at="2025-01-01")
+    c.add("app_customer_links", customer_id="y", stripe_customer_id="ky")
     c.price("p", 5000)
-    c.sold("s", "p", "k")
+    c.sold("s", "p", "ky")
     for n, amount in enumerate((9 * 10**17, 9 * 10**17, 1000)):
-        row = {"stripe_customer_id": "k", "amount": amount, "currency": "usd"}
+        row = {"stripe_customer_id": "ky", "amount": amount, "currency": "usd"}
         row |= {"created_at": "2025-02-03", "status": "succeeded"}
         c.add("stripe_charges", charge_id=f"c{n}", **row)
-    made = Made(spark, c.landed, AS_OF)
-    assert made.frame(SOURCES["StripeCharges"].staged).count() == 1
-    [customer] = made.rows(CustomersAtomic)
-    assert customer.cash_received == 10
+
+
+def test_what_is_just_plausible_adds_up_and_too_much_is_no_payment(spark: SparkSession) -> None:
+    """No step stops."""
+    c = Billing()
+    just_plausible(c)
+    plausible = len(c.landed["stripe_charges"])
+    too_much(c)
+    made = Made(spark, c.landed, AS_OF, min_stripe_match_share=0.0)
+    assert made.frame(SOURCES["StripeCharges"].staged).count() == plausible + 1
+    customers = {row.customer_id: row for row in made.rows(CustomersAtomic)}
+    assert customers["x"].cash_received > 0
+    assert customers["x"].unpaid_amount > 0
+    assert customers["x"].mrr > 0
+    assert customers["y"].cash_received == 10
+    assert made.frame(SubscriptionsDaily).count() > 0
+    assert made.frame(ExecutiveDashboardMonthly).count() > 0

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
+from jobs.engine.step import bind
 from schemas import saas_marketing as marketing
 from tests.saas_tables import Made
 from tests.transforms.saas.staged import told
@@ -272,6 +274,16 @@ def test_channels_and_paths_add_up(made: Made) -> None:
     performance = made.rows(marketing.MarketingPerformance)
     statuses = {(r.month.month, r.campaign_id): r.roi_status for r in performance}
     assert statuses == {(5, "ads"): "ok", (6, "ads"): "no_spend", (6, "flyers"): "ok"}
+
+
+def test_a_history_that_campaigns_days_are_not_of_blocks(made: Made) -> None:
+    step = made.steps[marketing.CampaignsHistory]
+    [audit] = [a for a in step.audits if a.name == "days_are_as_of_history"]
+    frames, given = made.frames(step), bind(audit.failures, made.settings)
+    good = made.frame(marketing.CampaignsHistory)
+    assert audit.failures(good, *frames, **given).count() == 0
+    wrong = good.withColumn("lifecycle", F.lit("planned"))
+    assert audit.failures(wrong, *frames, **given).count() > 0
 
 
 @pytest.mark.parametrize("broken", ["credit", "attributed_revenue"])

@@ -6,9 +6,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 
+import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from schemas.contract import Table
+from schemas.saas_customers import CustomersDaily
+from schemas.saas_marts import MrrWaterfallMonthly
+from schemas.saas_revenue import MrrMovements
 from transforms.saas import reconciliations as audits
 from transforms.techniques.daily import days_unlike_history
 from transforms.techniques.reconciliation import other_sums
@@ -111,6 +116,48 @@ def test_each_audit_finds_what_is_wrong_and_only_that(spark: SparkSession) -> No
     counts = {(r.audit, r.which): r.n for r in counted.collect()}
     assert {name for (name, which), n in counts.items() if which == 0 and n} == set()
     assert {name for (name, which), n in counts.items() if which == 1 and not n} == set()
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "row", "spoiled"),
+    [
+        (
+            *(MrrMovements, "adds_up"),
+            {"opening_mrr": 5, "fx_impact": 1, "expansion_mrr": 2, "closing_mrr": 8},
+            "closing_mrr",
+        ),
+        (
+            *(MrrWaterfallMonthly, "adds_up"),
+            {"opening_mrr": 5, "new_mrr": 7, "churn_mrr": 5, "closing_mrr": 7},
+            "churn_mrr",
+        ),
+        (
+            *(MrrWaterfallMonthly, "customers_add_up"),
+            {"opening_customers": 2, "resumed_customers": 1, "closing_customers": 3},
+            "paused_customers",
+        ),
+        (
+            *(CustomersDaily, "points_sum_to_the_score"),
+            {"points_seats": 15.0, "points_uptime": 10.0, "health_score": 25.0},
+            "points_tickets",
+        ),
+    ],
+)
+def test_each_check_holds_where_it_adds_up_and_not_where_it_does_not(
+    spark: SparkSession, table: type[Table], name: str, row: dict[str, float], spoiled: str
+) -> None:
+    [check] = [check for check in table.checks if check.name == name]
+    counted = {n: 0 for n in table.columns if n.endswith(("_mrr", "_customers", "fx_impact"))}
+    good = counted | row
+    wrong = good | {spoiled: good.get(spoiled, 0) + 0.01}
+    held = []
+    for values in (good, wrong):
+        told = ", ".join(f"CAST({value} AS DOUBLE) AS {n}" for n, value in values.items())
+        points = [n for n in table.columns if n.startswith("points_") and n not in values]
+        missing = "".join(f", CAST(NULL AS DOUBLE) AS {n}" for n in points)
+        frame = spark.sql(f"SELECT {told}{missing}")
+        held.append(frame.select(F.expr(check.predicate).alias("held")).collect()[0].held)
+    assert held == [True, False]
 
 
 def _money(value: int) -> Decimal:

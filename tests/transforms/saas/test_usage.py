@@ -52,6 +52,8 @@ LANDED: dict[str, list[Row]] = {
         user("boss", manager_user_id="28"),
         user("moved", manager_user_id="boss"),
         user("moved", customer_id="c2", location_id="l2", updated_at="2025-02-01T10:00:00Z"),
+        user("ring1", manager_user_id="ring2"),
+        user("ring2", manager_user_id="ring1"),
     ],
     "app_features": [
         {"feature_id": "pos", "released_at": "2024-12-01", "updated_at": "2025-01-01"},
@@ -142,7 +144,14 @@ def test_case_26(made: Made) -> None:
         for r in made.rows(usage.IntUserHierarchy)
     }
     # What a later version does not say of a manager is no longer so.
-    assert people == {"28": (0, 1, 1), "boss": (1, 0, 0), "moved": (0, 0, 0)}
+    assert people == {
+        "28": (0, 1, 1),
+        "boss": (1, 0, 0),
+        "moved": (0, 0, 0),
+        # In a cycle each is a root.
+        "ring1": (0, 0, 0),
+        "ring2": (0, 0, 0),
+    }
 
 
 def test_case_27(made: Made) -> None:
