@@ -22,7 +22,8 @@ from tests.jobs.bad_community import write_bad_community
 from tests.jobs.bad_shop import write_bad_shop
 from tests.jobs.clinic import FIRST, LAST, LAST_AS_OF, write_lot
 from tests.jobs.shop_cases import write_shop_cases
-from tests.landing_files import event, run_system, run_web, write_csv
+from tests.jobs.visits import Book, BookIn, book
+from tests.landing_files import event, lake_of, run_system, run_web, write_csv
 
 PURCHASE = '{"transaction_id": "T1", "revenue": %s}'
 START, AS_OF = date(2025, 3, 1), date(2025, 3, 10)
@@ -150,6 +151,24 @@ def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple
     lake = Lake(spark, str(folder / "lake"))
     run_system(lake, landing, AS_OF, system="ecommerce")
     return lake, landing
+
+
+@pytest.fixture(scope="session")
+def two_visits(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> BookIn:
+    """A user's visits of two days and the tables of them: a copy for each test."""
+    made: dict[str, Book] = {}
+
+    def copied(folder: Path, engine: str) -> Book:
+        if engine not in made:
+            here = made[engine] = book(spark, tmp_path_factory.mktemp("two visits"), engine)
+            here.write(("v1", "a", date(2025, 3, 1)), ("v2", "a", date(2025, 3, 2)))
+            here.run()
+        first = made[engine]
+        shutil.copytree(first.lake.root, folder, dirs_exist_ok=True)
+        lake = lake_of(spark, folder, first.policy)
+        return Book(lake, first.policy, first.visits, first.number)
+
+    return copied
 
 
 @dataclass(frozen=True)

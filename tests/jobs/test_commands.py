@@ -32,12 +32,12 @@ from tests.jobs.command_line import CANARIES, Shop, shop_of
 from tests.jobs.visits import (
     AS_OF,
     Book,
+    BookIn,
     Regulars,
     VisitDays,
     Visitors,
     Visits,
     rows_of,
-    two_visits,
 )
 from tests.jobs.visits import STEPS as VISIT_STEPS
 from tests.landing_files import lake_of
@@ -48,11 +48,9 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 # -- rebuild ---------------------------------------------------------------------------
 
 
-def test_a_table_that_is_rebuilt_is_what_its_inputs_say(
-    spark: SparkSession, tmp_path: Path
-) -> None:
+def test_a_table_that_is_rebuilt_is_what_its_inputs_say(two_visits: BookIn, tmp_path: Path) -> None:
     """Somebody else's row is gone, and the tables beside it are not touched."""
-    here = two_visits(spark, tmp_path, "embedded")
+    here = two_visits(tmp_path, "embedded")
     here.lake.append_values(VisitDays, [(date(2020, 1, 1), 7)], here.lake.progress(VisitDays))
     assert {mode for mode, _ in here.plans().values()} == {"skip"}
     run = Run(here.lake, {"web": VISIT_STEPS}, here.policy, ["web"], AS_OF, rebuild=[VisitDays])
@@ -81,10 +79,10 @@ def test_a_commit_that_gives_another_form_is_known_from_one_that_replaces_rows(
 
 
 def test_what_follows_from_a_table_of_another_form_is_made_anew(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, two_visits: BookIn, tmp_path: Path
 ) -> None:
     """Its files of before cannot be read in its columns of now."""
-    here = two_visits(spark, tmp_path, "embedded")
+    here = two_visits(tmp_path, "embedded")
     narrow = here.lake.read(Visits).drop("user_id")
     narrow.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(
         here.lake.path(Visits)
@@ -160,8 +158,8 @@ def test_settings_are_compared_with_the_last_run_of_each_system(
     assert change.values == {"bot_patterns": ("another list", now["bot_patterns"])}
 
 
-def test_what_a_changed_setting_rebuilds_is_told_first(spark: SparkSession, tmp_path: Path) -> None:
-    here = two_visits(spark, tmp_path, "embedded")
+def test_what_a_changed_setting_rebuilds_is_told_first(two_visits: BookIn, tmp_path: Path) -> None:
+    here = two_visits(tmp_path, "embedded")
     leave(here.lake, "1", ["web"], policy=remembered(here.policy))
     told: list[tuple[str, dict[str, Any]]] = []
 

@@ -21,7 +21,7 @@ from jobs.settings import load_policy
 from schemas import ops
 from schemas.catalog import SYSTEMS
 from schemas.contract import BIGINT, DATE, STRING, Check, Column, Layer, Source, Table
-from tests.jobs.visits import AS_OF, STEPS, Visitors, Visits, rows_of, two_visits
+from tests.jobs.visits import AS_OF, STEPS, BookIn, Visitors, Visits, rows_of
 from tests.landing_files import lake_of, policy_of
 
 STORES = ("spark", "embedded")
@@ -50,9 +50,9 @@ def form_of(lake: Lake, table: type[Table]) -> form.Form:
     ids=["comment", "description", "no statistics", "other statistics"],
 )
 def test_what_promises_nothing_of_the_rows_is_mended(
-    spark: SparkSession, tmp_path: Path, store: str, what: dict[str, Any]
+    two_visits: BookIn, tmp_path: Path, store: str, what: dict[str, Any]
 ) -> None:
-    lake = two_visits(spark, tmp_path, store).lake
+    lake = two_visits(tmp_path, store).lake
     later = changed(Visitors, **what)
     assert form_of(lake, Visitors) != form.wanted_form(later)
     rows = sorted(map(tuple, lake.read(Visitors).collect()))
@@ -75,7 +75,7 @@ def test_what_promises_nothing_of_the_rows_is_mended(
     ids=["check", "not null"],
 )
 def test_what_promises_something_of_the_rows_rebuilds_them(
-    spark: SparkSession,
+    two_visits: BookIn,
     tmp_path: Path,
     store: str,
     what: dict[str, Any],
@@ -83,7 +83,7 @@ def test_what_promises_something_of_the_rows_rebuilds_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The plan says why, and the table holds new rows to it from then on."""
-    book = two_visits(spark, tmp_path, store)
+    book = two_visits(tmp_path, store)
     later = changed(Visitors, **what)
     monkeypatch.setattr(SYSTEMS["web"], "TABLES", (later,))
     steps = tuple(replace(s, output=later) if s.output is Visitors else s for s in STEPS)
@@ -163,10 +163,10 @@ ToldLater.__name__ = Told.__name__
 
 @pytest.mark.parametrize("store", STORES)
 def test_a_run_brings_contracts_to_their_tables_and_a_plan_only_looks(
-    spark: SparkSession, tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch
+    two_visits: BookIn, tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To those that steps make, to raw and to those of ops, which gain columns."""
-    lake = two_visits(spark, tmp_path, store).lake
+    lake = two_visits(tmp_path, store).lake
     lake.append(RawVisits, rows_of(lake, RawVisits, [("v1",)]), Progress())
     lake.append_values(Told, [("1", "a")], Progress())
     described = changed(Visitors, user_id=Column(STRING, "Another's word for who.", required=True))
@@ -193,11 +193,9 @@ def test_a_run_brings_contracts_to_their_tables_and_a_plan_only_looks(
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_who_lost_the_lease_commits_nothing(
-    spark: SparkSession, tmp_path: Path, store: str
-) -> None:
+def test_who_lost_the_lease_commits_nothing(two_visits: BookIn, tmp_path: Path, store: str) -> None:
     """Whatever way leads to a commit."""
-    lake = two_visits(spark, tmp_path, store).lake
+    lake = two_visits(tmp_path, store).lake
     later = changed(Visitors, user_id=Column(STRING, "Who it was.", required=True))
     wider = changed(Visits, place=Column(STRING, "Where."))
     rows = rows_of(lake, Visitors, [("z", 1, date(2025, 3, 1))])

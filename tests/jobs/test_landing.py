@@ -18,6 +18,7 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from jobs.engine.ops import results_json
+from jobs.engine.results import RunResult
 from jobs.engine.runner import Run
 from jobs.lake.lake import Lake
 from jobs.landing.formats import LandedFile, read
@@ -346,15 +347,23 @@ def test_files_and_folders_may_be_called_anything(
         )
         users |= {f"{kind} {number}" for kind in ("csv", "json", "parquet")}
     lake = Lake(spark, str(tmp_path / root), store=store)
-    result = run_web(lake, landing, AS_OF)
+    steps = STEPS["web"][: [step.output for step in STEPS["web"]].index(web.FctSessionEvents) + 1]
+
+    def run() -> RunResult:
+        done = Run(lake, {"web": steps}, load_policy(), ["web"], AS_OF)
+        result = done.execute(Landing(lake, str(landing)))
+        assert result.exit_code == 0
+        return result
+
+    result = run()
     assert {f.name: f.fault for load in result.loads for f in load.faulty} == {}
     files = {name for n in ODD_NAMES for name in (f"{n}.csv", f"{n}/{n}.jsonl", f"{n}.parquet")}
     assert {name: len(rows) for name, rows in raw_by_file(lake).items()} == dict.fromkeys(files, 1)
     assert {row.user_id for row in lake.read(web.FctSessionEvents).collect()} == users
     assert {each.name for each in tmp_path.iterdir()} == {landing.name, root}
-    assert not run_web(lake, landing, AS_OF).changed
+    assert not run().changed
     write_csv(events / "late.csv", [event("late", AT)])
-    run_web(lake, landing, AS_OF)
+    run()
     assert lake.read(web.FctSessionEvents).count() == len(users) + 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -210,12 +211,8 @@ def book(spark: SparkSession, folder: Path, engine: str) -> Book:
     return Book(lake_of(spark, folder, policy), policy)
 
 
-def two_visits(spark: SparkSession, folder: Path, engine: str) -> Book:
-    """A user's visits of two days, and the tables of them."""
-    here = book(spark, folder, engine)
-    here.write(("v1", "a", date(2025, 3, 1)), ("v2", "a", date(2025, 3, 2)))
-    here.run()
-    return here
+# A book in a folder of a test's own, kept as `ENGINES` says.
+BookIn = Callable[[Path, str], Book]
 
 
 def rows_of(lake: Lake, table: type[Table], values: list[tuple[Any, ...]]) -> Rows:
