@@ -13,6 +13,8 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
+from transforms.techniques.holding import held_within
+
 # A step's result is held while it is audited and written, unless it is made of more than this:
 # then it is computed twice, for to hold it would be to write it twice.
 HELD_MIB = 256
@@ -40,13 +42,16 @@ class Held:
     def step(self) -> Iterator[None]:
         """Let go, at the end, of what was used within and is used nowhere else."""
         self._step.frames = {}
-        try:
-            yield
-        finally:
-            frames = self._step.frames
-            del self._step.frames
-            for frame in frames.values():
-                self.drop(frame)
+        with held_within() as held:
+            try:
+                yield
+            finally:
+                frames = self._step.frames
+                del self._step.frames
+                for frame in frames.values():
+                    self.drop(frame)
+                for frame in held:
+                    _let_go(frame)
 
     def add(self, checkpoint: DataFrame) -> DataFrame:
         """A new checkpoint, for the step that makes it."""
@@ -82,5 +87,9 @@ class Held:
             if self._users[id(frame)]:
                 return
             del self._users[id(frame)]
-        # A checkpoint's plan is its rows.
-        frame._jdf.queryExecution().logical().rdd().unpersist(False)
+        _let_go(frame)
+
+
+def _let_go(checkpoint: Any) -> None:
+    # A checkpoint's plan is its rows.
+    checkpoint._jdf.queryExecution().logical().rdd().unpersist(False)

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from jobs.lake.held import Held
 from tests.jobs.visits import book
+from transforms.techniques.holding import hold
 
 
 def stored(spark: SparkSession) -> set[int]:
@@ -29,6 +30,16 @@ def test_what_a_step_makes_goes_with_it(spark: SparkSession) -> None:
         assert len(stored(spark) - before) == 1
         assert frame.count() == 10
     assert not stored(spark) - before
+
+
+def test_what_a_transform_holds_goes_with_its_step(spark: SparkSession) -> None:
+    held, before = Held(), stored(spark)
+    with held.step():
+        frame = hold(spark.range(10).where("id < 7"))
+        assert len(stored(spark) - before) == 1
+        assert frame.count() == 7
+    assert not stored(spark) - before
+    assert hold(spark.range(3)).count() == 3
 
 
 def test_what_a_step_makes_goes_if_it_fails(spark: SparkSession) -> None:

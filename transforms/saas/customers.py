@@ -16,6 +16,7 @@ from transforms.saas.item_days import rated
 from transforms.saas.subscription_states import come_due, known, of_keys
 from transforms.techniques import movements, spans
 from transforms.techniques.dedupe import content_id
+from transforms.techniques.holding import hold
 from transforms.techniques.versions import with_validity
 from transforms.techniques.zoned_days import start_of
 
@@ -40,15 +41,13 @@ def int_customer_spans(
     items = item_spans.join(ids, on="stripe_customer_id", how="left_semi")
     priced = customer_of_stripe(rated(items, fx_rates), customer_map)
     days = "explode(array_compact(array(from_date, to_date))) AS on_date"
-    points = (
+    points = hold(
         subscribed.selectExpr("customer_id", days)
         .union(priced.selectExpr("customer_id", days))
         .distinct()
         .selectExpr(
             "*", "lead(on_date) OVER (PARTITION BY customer_id ORDER BY on_date) AS until_date"
         )
-        # As what is told below, read several times, which else plans and computes it as often.
-        .localCheckpoint()
     )
     keys = ["customer_id", "on_date"]
     sums = (
@@ -103,9 +102,8 @@ def int_customer_spans(
         f"CASE WHEN mrr > 0 THEN 'paying' WHEN has_trial THEN 'trial' {paused} "
         "WHEN paid_on < from_date THEN 'churned' ELSE 'prospect' END"
     )
-    told = (
-        shown.where("live_on IS NOT NULL AND from_date >= live_on")
-        .selectExpr(
+    told = hold(
+        shown.where("live_on IS NOT NULL AND from_date >= live_on").selectExpr(
             "customer_id",
             f"{lifecycle} AS lifecycle",
             "plan",
@@ -118,7 +116,6 @@ def int_customer_spans(
             "from_date",
             "to_date",
         )
-        .localCheckpoint()
     )
     values = [
         n

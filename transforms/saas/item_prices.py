@@ -19,6 +19,7 @@ from transforms.saas.subscription_states import (
     subscription_pieces,
 )
 from transforms.techniques import mrr, spans
+from transforms.techniques.holding import hold
 from transforms.techniques.sql_text import cases, is_in, literal, with_columns
 from transforms.techniques.versions import latest
 from transforms.techniques.zoned_days import day_of, start_of
@@ -43,10 +44,7 @@ def int_item_price_spans(
     """See `IntItemPriceSpans`."""
     zone, policy = reporting_time_zone, mrr_policies[mrr_policy]
     there = item_pieces(items, touched, as_of, zone)
-    # Both are read several times, each of which else plans and computes all of them.
-    states = on_days(
-        subscription_pieces(subscriptions, there, touched, as_of, zone), zone
-    ).localCheckpoint()
+    states = hold(on_days(subscription_pieces(subscriptions, there, touched, as_of, zone), zone))
     priced = priced_items(
         on_days(there, zone), known(prices, as_of, zone), currency_exponents, "from_date", "to_date"
     )
@@ -63,7 +61,7 @@ def int_item_price_spans(
         keys=("subscription_id",),
         day="on_date",
     ).drop("from_date", "to_date")
-    rows = with_columns(rows, {"exclusion": _exclusion(policy, zone)}).localCheckpoint()
+    rows = hold(with_columns(rows, {"exclusion": _exclusion(policy, zone)}))
     counted = _after_discounts(rows, taken, currency_exponents, zone)
     shown = counted.selectExpr(
         *[name for name in IntItemPriceSpans.columns if name not in _COMPUTED],

@@ -23,6 +23,7 @@ from transforms.saas.subscription_states import (
 )
 from transforms.techniques import spans
 from transforms.techniques.dedupe import content_id
+from transforms.techniques.holding import hold
 from transforms.techniques.sql_text import with_columns
 from transforms.techniques.zoned_days import before, day_of, start_of
 
@@ -51,10 +52,7 @@ def int_subscription_spans(
     """See `IntSubscriptionSpans`."""
     zone = reporting_time_zone
     there = item_pieces(items, touched, as_of, zone)
-    # Each is read several times, which else plans and computes it as often.
-    states = on_days(
-        subscription_pieces(subscriptions, there, touched, as_of, zone), zone
-    ).localCheckpoint()
+    states = hold(on_days(subscription_pieces(subscriptions, there, touched, as_of, zone), zone))
     priced = rated(of_keys(item_spans, touched, "subscription_id"), fx_rates)
     points = _points(states, priced, zone)
     at_points = spans.at_days(
@@ -111,7 +109,7 @@ def int_subscription_spans(
         f"CAST(mrr - mrr_before - fx_impact AS {_MONEY}) AS mrr_change",
         "CASE WHEN paid_on <= from_date THEN paid_on END AS first_paid_date",
     )
-    owned = customer_of_stripe(moved, customer_map).localCheckpoint()
+    owned = hold(customer_of_stripe(moved, customer_map))
     keys = ("subscription_id",)
     values = [n for n in IntSubscriptionSpans.columns if n not in (*keys, "from_date", "to_date")]
     # What happened on a span's first day holds for that day alone.
@@ -252,8 +250,7 @@ def subscriptions_history(
     """See `SubscriptionsHistory`."""
     zone = reporting_time_zone
     there = item_pieces(items, touched, as_of, zone)
-    # Read twice, which else plans and computes it as often.
-    states = subscription_pieces(subscriptions, there, touched, as_of, zone).localCheckpoint()
+    states = hold(subscription_pieces(subscriptions, there, touched, as_of, zone))
     priced = priced_items(
         there, known(prices, as_of, zone), currency_exponents, "valid_from", "valid_to"
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from transforms.techniques.holding import hold
+
 # Between the ids of a path, and how the sign is written that an id itself has.
 _BETWEEN, _SIGN, _ESCAPED = " > ", ">", "\\>"
 
@@ -29,21 +31,19 @@ def hierarchy(members: DataFrame, *, member: str, parent: str) -> DataFrame:
     """
     told = members.select(F.col(member).alias("id"), F.col(parent).alias("up"))
     known = told.select(F.col("id").alias("up"), F.lit(True).alias("__known"))
-    edges = (
-        told.join(known, on="up", how="left")
-        .select(
+    edges = hold(
+        told.join(known, on="up", how="left").select(
             "id",
             F.col("up").alias("told"),
             # Who is told to be above itself is a root, as exports write one: no way to go.
             F.when(F.col("__known") & (F.col("up") != F.col("id")), F.col("up")).alias("up"),
             F.coalesce("__known", F.lit(False)).alias("is_known"),
         )
-        .localCheckpoint()
     )
     in_cycle = edges.where("told = id").select("id")
     lines, endless = _lines(edges.select("id", "up"))
     if endless is not None:
-        gone_round = endless.select(F.col("next").alias("id")).distinct().localCheckpoint()
+        gone_round = hold(endless.select(F.col("next").alias("id")).distinct())
         cut = (
             edges.select("id", "up")
             .join(endless.select("id"), on="id", how="left_semi")
@@ -88,9 +88,7 @@ def _lines(edges: DataFrame) -> tuple[DataFrame, DataFrame | None]:
     others go on, without their lines, for as many steps as there are of them; then where
     they got to is on a cycle, and all of each cycle is got to.
     """
-    reached = edges.select(
-        "id", F.col("up").alias("next"), F.array("id").alias("line")
-    ).localCheckpoint()
+    reached = hold(edges.select("id", F.col("up").alias("next"), F.array("id").alias("line")))
     rounds, before = 0, -1
     while left := reached.where("next IS NOT NULL").count():
         if left == before:
@@ -102,16 +100,14 @@ def _lines(edges: DataFrame) -> tuple[DataFrame, DataFrame | None]:
             F.col("next").alias("next_2"),
             F.col("line").alias("line_2"),
         )
-        reached = (
-            reached.join(onward, on="next", how="left")
-            .select(
+        reached = hold(
+            reached.join(onward, on="next", how="left").select(
                 "id",
                 F.col("next_2").alias("next"),
                 F.when(F.col("line_2").isNull(), F.col("line"))
                 .otherwise(F.concat("line_2", "line"))
                 .alias("line"),
             )
-            .localCheckpoint()
         )
         rounds, before = rounds + 1, left
     return reached.select("id", "line"), None
@@ -121,10 +117,8 @@ def _far_on(endless: DataFrame, *, steps: int, wanted: int) -> DataFrame:
     """The ids and where each gets in at least ``wanted`` steps, of where it does in ``steps``."""
     while steps < wanted:
         onward = endless.select(F.col("id").alias("next"), F.col("next").alias("next_2"))
-        endless = (
-            endless.join(onward, on="next", how="inner")
-            .select("id", F.col("next_2").alias("next"))
-            .localCheckpoint()
+        endless = hold(
+            endless.join(onward, on="next", how="inner").select("id", F.col("next_2").alias("next"))
         )
         steps *= 2
     return endless
@@ -157,11 +151,10 @@ def prerequisites(edges: DataFrame, *, member: str, needs: str) -> DataFrame:
     as the binary logarithm of the longest of all fewest steps; where many members need many,
     and most ways lead to what is reached already, semi-naive, a round for each step.
     """
-    reached = (
+    reached = hold(
         edges.where(F.col(member).isNotNull() & F.col(needs).isNotNull())
         .select(F.col(member).alias("from"), F.col(needs).alias("to"), F.lit(1).alias("depth"))
         .distinct()
-        .localCheckpoint()
     )
     far = 1
     while True:
@@ -182,6 +175,6 @@ def prerequisites(edges: DataFrame, *, member: str, needs: str) -> DataFrame:
             .agg((F.min("depth_2") + far).alias("depth"))
             .join(reached.select("from", "to"), on=["from", "to"], how="left_anti")
         )
-        reached = reached.unionByName(longer).localCheckpoint()
+        reached = hold(reached.unionByName(longer))
         far += far if doubles else 1
     return reached.select(F.col("from").alias(member), F.col("to").alias(needs), "depth")

@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from transforms.techniques.dedupe import first_per_key
+from transforms.techniques.holding import hold
 from transforms.techniques.quality import in_lower_case, trimmed
 from transforms.techniques.scd2 import joined_neighbours
 from transforms.techniques.sql_text import literal
@@ -42,11 +43,9 @@ def survivors(merges: DataFrame) -> DataFrame:
     """
     steps = _steps(merges)
     # Held after each round, for a plan would double with the path.
-    path = steps.select(
-        "login", "start", "stop", F.col("into").alias("end"), _smaller()
-    ).localCheckpoint()
+    path = hold(steps.select("login", "start", "stop", F.col("into").alias("end"), _smaller()))
     for _ in range(path.select("login").distinct().count().bit_length()):
-        path = _doubled(path).localCheckpoint()
+        path = hold(_doubled(path))
     # The end lies on the chain's last login or on its cycle: the smallest on the way round.
     onward = path.select(
         F.col("login").alias("end"),

@@ -10,6 +10,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from transforms.techniques.holding import hold
+
 CYCLE, MISSING = "cycle", "missing"
 # Rounds after which a path that still goes on is in a deep tree or on a cycle: 64 nodes.
 _SHORT_ROUNDS = 3
@@ -25,18 +27,14 @@ def paths(nodes: DataFrame, *, node: str, parent: str, name: str) -> DataFrame:
     known = _numbered(nodes, node, parent, name)
     # The path of a node goes up to, and not with, the node at ``up``. One that hangs below a
     # lost node is dropped with the first join that does not find it.
-    path = (
-        known.where("NOT is_lost")
-        .select("number", "up", F.array("number").alias("path"))
-        .localCheckpoint()
-    )
+    path = hold(known.where("NOT is_lost").select("number", "up", F.array("number").alias("path")))
     for number in range(_rounds(path)):
         if number == _SHORT_ROUNDS:
             # Else paths on a cycle would double in length up to the last round.
             ended = _ends(known).where("up IS NULL").select("number")
             path = path.join(ended, on="number", how="left_semi")
         made = F.concat("above", "path").alias("path")
-        path = _joined(_joined(path, made), made).localCheckpoint()
+        path = hold(_joined(_joined(path, made), made))
         if not _is_going_on(path):
             break
     listed = known.agg(
@@ -86,10 +84,10 @@ def by_level(rooted: DataFrame, deepest: Column) -> DataFrame:
 
 def _ends(known: DataFrame) -> DataFrame:
     """One row per node: number, and up, not NULL on a cycle or below one; ends_lost."""
-    ends = known.select("number", "up", F.col("is_lost").alias("ends_lost")).localCheckpoint()
+    ends = hold(known.select("number", "up", F.col("is_lost").alias("ends_lost")))
     for _ in range(_rounds(ends)):
         made = F.col("above").alias("ends_lost")
-        ends = _joined(_joined(ends, made, "ends_lost"), made, "ends_lost").localCheckpoint()
+        ends = hold(_joined(_joined(ends, made, "ends_lost"), made, "ends_lost"))
         if not _is_going_on(ends):
             break
     return ends
