@@ -42,10 +42,14 @@ _MOST_LOCAL_ROWS = 2_000
 
 
 class EmbeddedStore:
-    """Every method takes the table's path; ``mark`` is the commit's user metadata."""
+    """Every method takes the table's path; ``mark`` is the commit's user metadata.
 
-    def __init__(self, spark: SparkSession, log: Log, held: Held) -> None:
+    It ``gives_way`` where there is another store for what is too much for this process.
+    """
+
+    def __init__(self, spark: SparkSession, log: Log, held: Held, gives_way: bool) -> None:
         self.spark = spark
+        self._gives_way = gives_way
         self.log = log
         self.held = held
         self._is_local = (spark.sparkContext.master or "").startswith("local[")
@@ -81,10 +85,18 @@ class EmbeddedStore:
         return self._frame(arrow_schema(table).empty_table())
 
     def hold(self, table: type[Table] | None, frame: DataFrame) -> Rows:
-        """The frame computed once."""
+        """The frame computed once. Raises TooManyRows where Spark is to keep the rows instead."""
+        most = None
         if table is not None:
             frame = frame.select(*table.columns)
+            if self._gives_way and table.partitioned_by:
+                # Few spans can be a row for each day of years, and Spark would put together
+                # all that a task hands over before it sees how much that is.
+                most = MOST_CELLS // len(table.columns)
+                frame = frame.limit(most + 1)
         arrow = frame.toArrow()
+        if most is not None and arrow.num_rows > most:
+            raise TooManyRows
         if table is not None:
             arrow = cast(arrow, nullable(arrow_schema(table)))
         return self._as_rows(arrow)
@@ -277,9 +289,13 @@ class EmbeddedStore:
             raise DeltaError(f"version {version} of {path} was written by another")
 
 
+class TooManyRows(Exception):
+    """A frame has more rows than this process is to hold."""
+
+
 def is_too_large(error: Exception) -> bool:
-    """Whether a frame's rows are more than Spark hands over to this process."""
-    return "spark.driver.maxResultSize" in str(error)
+    """Whether a frame's rows are more than this process holds, or Spark hands over to it."""
+    return isinstance(error, TooManyRows) or "spark.driver.maxResultSize" in str(error)
 
 
 def _cells(kept: tuple[int, Rows]) -> int:

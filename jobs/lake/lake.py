@@ -21,7 +21,7 @@ from jobs.errors import SPARK_ERRORS
 from jobs.lake import form
 from jobs.lake.arrow import arrow_schema
 from jobs.lake.commits import Commit, DataFile, Difference, Progress
-from jobs.lake.embedded_store import MOST_CELLS, EmbeddedStore, is_too_large
+from jobs.lake.embedded_store import MOST_CELLS, EmbeddedStore, TooManyRows, is_too_large
 from jobs.lake.held import Held, is_worth_holding
 from jobs.lake.log import Extent, Log, is_embeddable
 from jobs.lake.regions import Everything, Region, Rows, Written, came_and_went
@@ -56,7 +56,7 @@ class Lake:
         # Frames that are held or read within `Held.step` are let go at its end.
         self.held = Held()
         self._spark_store = SparkStore(spark, self.held)
-        self._embedded_store = EmbeddedStore(spark, self.log, self.held)
+        self._embedded_store = EmbeddedStore(spark, self.log, self.held, store == "auto")
         # Properties that the raw tables of a system get beside their contracts', by system.
         self.raw_properties: dict[str, dict[str, str]] = {}
         # Called before each commit; a holder that has lost the lake stops there.
@@ -184,7 +184,7 @@ class Lake:
         """
         try:
             return here()
-        except SPARK_ERRORS as error:
+        except (*SPARK_ERRORS, TooManyRows) as error:
             if self._choice != "auto" or not is_too_large(error):
                 raise
         self._too_large.add(table)

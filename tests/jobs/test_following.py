@@ -22,6 +22,7 @@ from pyspark.sql import functions as F
 from jobs.engine import planning
 from jobs.engine.runner import STEP_TRIES, Run
 from jobs.engine.step import Reconciliation, Replace, Stage, Step, days
+from jobs.lake import embedded_store
 from jobs.lake.lake import Lake
 from jobs.settings import load_policy, system_settings
 from jobs.systems import STEPS as SYSTEM_STEPS
@@ -30,6 +31,7 @@ from tests.jobs.visits import (
     STEPS,
     Book,
     BookIn,
+    UserDays,
     VisitDays,
     Visitors,
     Visits,
@@ -308,6 +310,24 @@ def test_rows_of_which_many_may_come_are_not_brought_into_this_process(
     for step in STEPS[:2]:
         log = Path(here.lake.path(step.output), "_delta_log")
         assert engine in (log / f"{1:020}.json").read_text()
+
+
+def test_rows_by_day_that_prove_to_be_many_go_through_spark(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few the rows are that they are made of."""
+    policy = load_policy()
+    here = Book(lake_of(spark, tmp_path, policy), policy)
+    here.write(("v1", "u1", date(2025, 3, 1)), ("v2", "u2", date(2025, 3, 5)))
+    monkeypatch.setattr(embedded_store, "MOST_CELLS", 5 * len(UserDays.columns))
+    here.run()
+    assert here.found() == here.expected()
+    for table, engine in ((UserDays, "Spark"), (VisitDays, "delta-rs")):
+        log = Path(here.lake.path(table), "_delta_log")
+        assert engine in (log / f"{1:020}.json").read_text()
+    here.write(("v3", "u2", date(2025, 3, 9)))
+    here.run()
+    assert here.found() == here.expected()
 
 
 @pytest.mark.parametrize("lost", [STEP_TRIES - 1, STEP_TRIES])

@@ -17,7 +17,9 @@ def hold(frame: DataFrame) -> DataFrame:
     For what is read several times: Spark plans and computes a frame as often as it is read.
     Its columns, names and order of rows stay. Who runs the step lets them go: `held_within`.
     """
-    held = frame.localCheckpoint()
+    # Renamed to the same names its columns are new to Spark, which else may fail to join it with
+    # frames that it was made of.
+    held = frame.toDF(*frame.columns).localCheckpoint()
     frames = getattr(_at_work, "frames", None)
     if frames is not None:
         frames.append(held)
