@@ -44,13 +44,14 @@ def test_who_churned_and_why_is_what_was_meant(served: Served) -> None:
     stops: dict[str, str] = {}
     scheduled = set()
     for version in lake.read(SubscriptionsHistory).orderBy("valid_from").collect():
+        owner = billing.stripe_ids[version.stripe_customer_id]
         if version.transition == "cancel_scheduled":
             scheduled.add(version.subscription_id)
         if version.status == "ended":
             ran_out = version.subscription_id in scheduled
-            stops[version.customer_id] = "not_renewed" if ran_out else "canceled"
+            stops[owner] = "not_renewed" if ran_out else "canceled"
         elif version.status == "unpaid":
-            stops[version.customer_id] = "unpaid"
+            stops[owner] = "unpaid"
     assert {name: stops[name] for name in meant} == meant
 
 
