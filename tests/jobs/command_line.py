@@ -36,6 +36,19 @@ class Shop:
 
 
 @contextmanager
+def in_this_session(spark: SparkSession) -> Iterator[None]:
+    """Let commands run in a session that is there."""
+
+    @contextmanager
+    def lake(root: str, *others: object, **how: object) -> Iterator[Lake]:
+        yield Lake(spark, root)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "_lake", lake)
+        yield
+
+
+@contextmanager
 def shop_of(spark: SparkSession, folder: Path) -> Iterator[Shop]:
     """A shop in a folder, whose commands run in this session."""
     data = json.dumps({"email": CANARIES[1]})
@@ -52,12 +65,7 @@ def shop_of(spark: SparkSession, folder: Path) -> Iterator[Shop]:
     with file.open("a") as stream:
         stream.write(f"{CANARIES[0]},{CANARIES[1]}\n")
 
-    @contextmanager
-    def lake_in_this_session(root: str, *others: object, **how: object) -> Iterator[Lake]:
-        yield Lake(spark, root)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "_lake", lake_in_this_session)
+    with in_this_session(spark):
         here = Shop(Lake(spark, str(folder / "lake")), folder)
         first = here.on_landing("run")
         assert first.exit_code == 0, first.output

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from typer.testing import CliRunner
 
+from jobs import run as command
 from jobs.demo import sample_ecommerce, sample_healthcare, sample_saas, sample_social
 from jobs.lake.lake import Lake
 from tests.jobs.bad_bookings import write_bad_bookings
@@ -21,6 +23,7 @@ from tests.jobs.bad_clinic import write_bad_clinic
 from tests.jobs.bad_community import write_bad_community
 from tests.jobs.bad_shop import write_bad_shop
 from tests.jobs.clinic import FIRST, LAST, LAST_AS_OF, write_lot
+from tests.jobs.command_line import in_this_session
 from tests.jobs.shop_cases import write_shop_cases
 from tests.jobs.visits import Book, BookIn, book
 from tests.landing_files import event, lake_of, run_system, run_web, write_csv
@@ -99,12 +102,12 @@ def bookings(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> B
     for _ in sample_healthcare.write_landing(landing, users=80, days=10, start=START, seed=4):
         pass
     run = ["run", "healthcare", "--landing", str(landing), "--lake", str(root)]
-    done = varve(*run, "--as-of", str(AS_OF), "--results", str(results))
-    assert done.returncode == 0, done.stderr
+    run += ["--as-of", str(AS_OF), "--results", str(results)]
+    with in_this_session(spark):
+        done = CliRunner().invoke(command.app, run, env={"COLUMNS": "300"})
+    assert done.exit_code == 0, done.output
     text = results.read_text()
-    return Bookings(
-        Lake(spark, str(root)), landing, done.stdout + done.stderr + text, json.loads(text)
-    )
+    return Bookings(Lake(spark, str(root)), landing, done.output + text, json.loads(text))
 
 
 @pytest.fixture(scope="session")

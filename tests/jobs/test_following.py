@@ -154,16 +154,16 @@ def replace_log(lake: Lake) -> None:
     ],
 )
 def test_what_the_log_cannot_tell_any_more_is_made_anew_and_told(
-    spark: SparkSession, tmp_path: Path, engine: str, lose: object, told: str, affected: int
+    two_visits: BookIn, tmp_path: Path, engine: str, lose: object, told: str, affected: int
 ) -> None:
     """Case 50. Partitions are told by the log alone: a table by days needs no lost file."""
-    here = book(spark, tmp_path, engine)
-    here.write(("v1", "a", date(2025, 3, 1)), ("v2", "b", date(2025, 3, 2)))
-    here.run()
+    here = two_visits(tmp_path, engine)
     here.write(("v1", "c", date(2025, 3, 1)), ("v3", "c", date(2025, 3, 2)))
     here.write(("v2", "c", date(2025, 3, 2)))
     lose(here.lake)
-    fresh = Book(lake_of(spark, tmp_path, here.policy), here.policy, here.visits, here.number)
+    fresh = Book(
+        lake_of(here.lake.spark, tmp_path, here.policy), here.policy, here.visits, here.number
+    )
     plans = fresh.plans()
     assert len([why for _, why in plans.values() if told in why]) == affected, plans
     assert plans[Visitors][0] == "anew"
