@@ -39,9 +39,9 @@ CLOCK_CHANGES = (
     ("America/Santiago", date(2025, 9, 7)),
 )
 # One lot less is the number of runs: those of one system go past the tenth commit of a table,
-# after which Delta's logs have a checkpoint; one has so many steps that a run less is felt.
+# after which Delta's logs have a checkpoint; of those of most steps a run less is felt.
 LOTS = 8
-LOTS_OF = {"social": 13, "saas": 7}
+LOTS_OF = {"social": 13, "saas": 7, "medspa": 7}
 # Events are what a system has most of; the rest are states of few things.
 _RECORDS_A_LOT = {
     "events": 7,
