@@ -55,7 +55,7 @@ class Lake:
         self._too_large: set[type[Table]] = set()
         # Frames that are held or read within `Held.step` are let go at its end.
         self.held = Held()
-        self._spark_store = SparkStore(spark, self.held)
+        self._spark_store = SparkStore(spark)
         self._embedded_store = EmbeddedStore(spark, self.log, self.held, store == "auto")
         # Properties that the raw tables of a system get beside their contracts', by system.
         self.raw_properties: dict[str, dict[str, str]] = {}

@@ -12,7 +12,6 @@ from pyspark.sql import Column, DataFrame, SparkSession
 
 from jobs.lake import form
 from jobs.lake.commits import DataFile
-from jobs.lake.held import Held
 from jobs.lake.predicates import days_predicate, partitions_predicate, sql_text
 from jobs.lake.regions import (
     Everything,
@@ -25,14 +24,14 @@ from jobs.lake.regions import (
 )
 from jobs.storage import escaped
 from schemas.contract import Table, description, is_by_date, struct_type
+from transforms.techniques.holding import hold
 
 
 class SparkStore:
     """Every method takes the table's path; ``mark`` is the commit's user metadata."""
 
-    def __init__(self, spark: SparkSession, held: Held) -> None:
+    def __init__(self, spark: SparkSession) -> None:
         self.spark = spark
-        self.held = held
         # A command takes its user metadata from the session, which all threads share.
         self._marking = threading.Lock()
 
@@ -63,9 +62,7 @@ class SparkStore:
         if table is not None and not table.partitioned_by:
             # A table too small for partitions is one file.
             frame = frame.coalesce(1)
-        # Renamed to the same names the columns are new to Spark, which fails to join a
-        # checkpoint with frames that it was made of.
-        return Rows(self.held.add(frame.toDF(*frame.columns).localCheckpoint(eager=True)))
+        return Rows(hold(frame))
 
     def metadata(self, path: str) -> dict[str, Any]:
         """What a log's ``metaData`` says, of a log whose text no longer has it."""

@@ -23,7 +23,7 @@ def company() -> Billing:
     c.coupon("half", percent_off=50)
     c.sold("backwards", "m50")
     c.discount(
-        *("half",),
+        "half",
         subscription_id="backwards",
         started_at="2025-02-01T00:00:00Z",
         ended_at="2025-01-15T00:00:00Z",
