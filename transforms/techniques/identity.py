@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from transforms.techniques.dedupe import first_per_key
 from transforms.techniques.holding import hold
-from transforms.techniques.quality import in_lower_case, trimmed
+from transforms.techniques.quality import BLANKS, trimmed
 from transforms.techniques.scd2 import joined_neighbours
 from transforms.techniques.sql_text import literal
 
@@ -19,7 +19,7 @@ from transforms.techniques.sql_text import literal
 ALWAYS_MICROS = -2_208_988_800_000_000
 FOREVER_MICROS = 2**63 - 1
 
-_NO_ID = r"^(null|undefined|anonymous|-1|0+)$"
+_NO_ID = rf"^[{BLANKS}]*(?:(?i:null|undefined|anonymous)|-1|0+)[{BLANKS}]*\z"
 
 
 def absent_to_null(text: str) -> str:
@@ -27,7 +27,7 @@ def absent_to_null(text: str) -> str:
 
     No id is: blank, null, undefined, anonymous, -1, zeros; compared trimmed and without case.
     """
-    is_absent = f"{in_lower_case(text)} RLIKE {literal(_NO_ID)}"
+    is_absent = f"{text} RLIKE {literal(_NO_ID)}"
     return f"CASE WHEN NOT {is_absent} THEN {trimmed(text)} END"
 
 

@@ -64,14 +64,16 @@ def judged(
     A line or file that could not be read breaks only that (``malformed_reason``).
     """
     days, largest = instants or {}, {**(money or {}), **(prices or {})}
-    values = {name: absent_to_null(quoted(name)) for name in (*keys, *ids)}
     # Columns of their own first: what several rules look at is read once.
     read = {
+        **{_as_read(name): absent_to_null(quoted(name)) for name in keys},
         **{_as_read(name): instant(quoted(name), seconds=epoch_seconds) for name in days},
         **{_as_read(name): amount(quoted(name)) for name in money or {}},
         **{_as_read(name): amount(quoted(name), PRICE_TYPE) for name in prices or {}},
         **{_as_read(name): whole(quoted(name)) for name in wholes},
     }
+    values = {name: absent_to_null(quoted(name)) for name in ids}
+    values |= {name: as_read(name) for name in keys}
     parsed = {name: as_read(name) for name in (*days, *largest, *wholes)}
     is_line = "malformed_reason IS NULL"
     broken = {
@@ -85,8 +87,7 @@ def judged(
         **{f"{name}_out_of_range": is_too_large(parsed[name], largest[name]) for name in largest},
         **{name: f"{is_line} AND ({rule})" for name, rule in (rules or {}).items()},
     }
-    every = f"array_compact(array_insert({broken_rules(broken)}, 1, malformed_reason))"
-    typed_too = {**values, **parsed, **(typed or {}), "broken": every}
+    typed_too = {**values, **parsed, **(typed or {}), "broken": broken_rules(broken)}
     return with_columns(with_columns(landed, read), typed_too).drop(*read)
 
 

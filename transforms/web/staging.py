@@ -98,7 +98,7 @@ def _tagged(zone: str) -> dict[str, str]:
 
 
 def _broken(days: Days, largest_amount: int) -> str:
-    rules = broken_rules(
+    return broken_rules(
         {
             "user_id_missing": "malformed_reason IS NULL AND user_id IS NULL",
             "timestamp_missing": "malformed_reason IS NULL AND `timestamp` IS NULL",
@@ -109,7 +109,6 @@ def _broken(days: Days, largest_amount: int) -> str:
             "revenue_out_of_range": is_too_large("revenue", largest_amount),
         }
     )
-    return f"array_compact(array_insert({rules}, 1, malformed_reason))"
 
 
 def _has_referrer_column(missing: str) -> str:

@@ -56,11 +56,14 @@ def test_a_double_holds_what_a_double_can(spark: SparkSession) -> None:
 
 
 def test_every_broken_rule_is_named_and_an_unknown_is_kept(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([(1,), (None,), (9,)], "n int").select(
+    rows = [(1, None), (None, None), (9, None), (None, "malformed_line"), (1, "unreadable_file")]
+    frame = spark.createDataFrame(rows, "n int, malformed_reason string").select(
         "n", F.expr(broken_rules({"low": "n > 0", "high": "n > 5"})).alias("broken")
     )
+    reasons = [["low"], [], ["low", "high"], ["malformed_line"], ["unreadable_file", "low"]]
     expected = spark.createDataFrame(
-        [(1, ["low"]), (None, []), (9, ["low", "high"])], "n int, broken array<string>"
+        [(n, broken) for (n, _), broken in zip(rows, reasons, strict=True)],
+        "n int, broken array<string>",
     )
     assert_df_equality(frame, expected, ignore_nullable=True)
 
