@@ -109,13 +109,15 @@ def row_hash(table: type[Table]) -> Column:
     if not kinds:
         # A table of keys alone: its rows come and go, and do not change.
         return F.lit(0).cast("bigint")
-    # The text of an array is the same of ["a, b"] and of ["a", "b"].
-    texts = [
-        F.to_json(name) if isinstance(kind, T.ArrayType) else F.col(name).cast("string")
-        for name, kind in kinds.items()
-    ]
-    marked = [F.coalesce(text, F.lit("\0")) for text in texts]
-    return F.xxhash64(*marked, *[F.col(name).isNull() for name in kinds])
+    # The hash of an array passes over NULL, and that of -0.0 is that of 0.0.
+    told = [_TOLD.get(type(kind), F.col)(name) for name, kind in kinds.items()]
+    return F.xxhash64(*told, *[F.col(name).isNull() for name in kinds])
+
+
+_TOLD: dict[type[T.DataType], Callable[[str], Column]] = {
+    T.ArrayType: F.to_json,
+    T.DoubleType: lambda name: F.col(name).cast("string"),
+}
 
 
 def changed_rows(table: type[Table], stored: DataFrame, result: DataFrame) -> DataFrame:
