@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, date, timedelta
 from decimal import Decimal
 
+from jobs.settings import load_policy
 from schemas import saas, saas_entities
 from schemas import saas_operations as operations
 from schemas.contract import Layer
 from schemas.saas_revenue import MrrMovements, SubscriptionsDaily, SubscriptionsHistory
 from tests.jobs.conftest import AS_OF, START, Served
 from tests.landing_files import run_system, versions
+from tests.proof import recomputed_saas
 
 
 def test_no_table_of_the_operational_side_is_empty(served: Served) -> None:
@@ -86,6 +88,10 @@ def test_outages_are_those_that_were_meant(served: Served) -> None:
         for row in lake.read(operations.IntDeviceOutages).collect()
     }
     assert found == meant
+
+
+def test_histories_and_credit_are_as_recomputed_of_staging(served: Served) -> None:
+    assert not recomputed_saas.differences(served.lake, AS_OF, load_policy())
 
 
 def test_nothing_new_writes_nothing(served: Served) -> None:
