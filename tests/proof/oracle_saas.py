@@ -12,7 +12,29 @@ from zoneinfo import ZoneInfo
 
 Row = Mapping[str, Any]
 Landed = dict[str, list[dict[str, Any]]]
-EXPONENTS = {"JPY": 0, "KWD": 3}
+EXPONENTS = {
+    **dict.fromkeys(
+        [
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "JPY",
+            "KMF",
+            "KRW",
+            "MGA",
+            "PYG",
+            "RWF",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ],
+        0,
+    ),
+    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
+}
 FACTORS = {
     "day": Fraction(365, 12),
     "week": Fraction(52, 12),

