@@ -125,10 +125,8 @@ def _keep(
     region: Region = Everything()
     incoming = inputs.plan.incoming
     if inputs.is_anew:
-        if inputs.is_large and is_by_date(table):
-            # As the writer wants them, so that rows are shuffled once.
-            good = good.repartition(*table.partitioned_by)
-        kept = how.keep(good).select(*table.columns)
+        kept = how.keep(_as_written(table, good) if inputs.is_large else good)
+        kept = kept.select(*table.columns)
         if inputs.is_large:
             written = lake.replace(table, Rows(kept), progress, incoming)
             if _is_by_record(table):
@@ -153,6 +151,15 @@ def _keep(
     else:
         written = lake.update(table, rows, region, progress)
     return replace(written, rows_repeated=repeated)
+
+
+def _as_written(table: type[Table], good: DataFrame) -> DataFrame:
+    """The rows by day, as the writer wants them, where one of each day's is chosen.
+
+    So they are shuffled once. Where the day has no part in the choice they would be once more.
+    """
+    chosen_by_day = is_by_date(table) and set(table.partitioned_by) <= set(table.grain)
+    return good.repartition(*table.partitioned_by) if chosen_by_day else good
 
 
 def _repeated(table: type[Table], judged: Rows, kept: Rows) -> int:

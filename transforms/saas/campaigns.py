@@ -184,7 +184,8 @@ def campaigns_daily(
     exact = facts.withColumn(
         "conversions", F.col("conversions").cast(f"DECIMAL(38,{CREDIT_PLACES})")
     )
-    trailing = daily.with_trailing_sums(rows, exact, keys=(key,), day=day, sums=sums)
+    steps = daily.steps_of_sums(exact, keys=(key,), day=day, sums=sums)
+    trailing = daily.with_totals(rows, steps, keys=(key,), day=day)
     performance = (
         F.when(F.col("spend_28") == 0, "no_spend")
         .when(F.col("conversions_28") > 0, "converting")

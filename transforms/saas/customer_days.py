@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -21,6 +22,7 @@ from transforms.techniques.versions import latest
 from transforms.techniques.zoned_days import day_of
 
 KEY, DAY = "customer_id", "snapshot_date"
+_OF_DAYS: dict[str, Any] = {"keys": (KEY,), "day": DAY}
 INVOICED, TREND = 90, 84
 
 
@@ -89,15 +91,23 @@ def customers_daily(
         births(history), key=KEY, day=DAY, as_of=as_of, zone=zone, touched=touched
     ).select(KEY, DAY)
     paid = _with_revenue(rows, customer_spans)
-    used = _with_use(paid, uses, features, zone)
-    placed = _with_places(used, users_daily, locations_daily, device_hourly)
-    asked = _with_tickets(placed, ticket_days(tickets, contacts, customer_map, as_of, zone))
-    billed = _with_invoices(asked, invoice_days(invoices, customer_map, as_of, zone))
+    facts = uses.where(f"{KEY} IS NOT NULL").withColumnRenamed("activity_date", DAY)
+    told = _with_places(_with_use(paid, facts, features, zone), users_daily, locations_daily)
+    counted = daily.with_totals(
+        told,
+        *_steps_of_use(facts),
+        _steps_of_uptime(device_hourly),
+        _steps_of_tickets(ticket_days(tickets, contacts, customer_map, as_of, zone)),
+        _steps_of_invoices(invoice_days(invoices, customer_map, as_of, zone)),
+        **_OF_DAYS,
+    )
     mapped = customer_map.where("source_system = 'hubspot' AND customer_id IS NOT NULL").selectExpr(
         "customer_id", "true AS has_company"
     )
-    known_first = billed.join(first_use.select(KEY, "first_used_date"), on=KEY, how="left").join(
-        mapped.distinct(), on=KEY, how="left"
+    known_first = (
+        _with_shares(counted)
+        .join(first_use.select(KEY, "first_used_date"), on=KEY, how="left")
+        .join(mapped.distinct(), on=KEY, how="left")
     )
     rated = health.scored(_with_scores(known_first), weights=health_weights)
     return rated.withColumn("policy", F.lit(mrr_policy)).select(*CustomersDaily.columns)
@@ -117,31 +127,24 @@ def _with_revenue(rows: DataFrame, spans: DataFrame) -> DataFrame:
     )
 
 
-def _with_use(rows: DataFrame, uses: DataFrame, features: DataFrame, zone: str) -> DataFrame:
-    facts = uses.where(f"{KEY} IS NOT NULL").withColumnRenamed("activity_date", DAY)
-    active = facts.groupBy(KEY, DAY).agg(F.countDistinct("user_id").alias("dau"))
-    summed = daily.with_trailing_sums(
-        rows.join(active, on=[KEY, DAY], how="left").fillna(0, ["dau"]),
-        active.withColumnRenamed("dau", "user_days"),
-        keys=(KEY,),
-        day=DAY,
-        sums={
-            "user_days_28": ("user_days", TRAILING_DAYS),
-            "user_days_56": ("user_days", 2 * TRAILING_DAYS),
-        },
-    )
-    counted = daily.with_trailing_count(
-        summed, facts, keys=(KEY,), day=DAY, who=("user_id",), days=TRAILING_DAYS, name="mau"
-    )
-    counted = daily.with_trailing_count(
-        counted,
-        facts,
-        keys=(KEY,),
-        day=DAY,
-        who=("feature_id",),
-        days=TRAILING_DAYS,
-        name="features_used_28",
-    )
+def _active(facts: DataFrame) -> DataFrame:
+    return facts.groupBy(KEY, DAY).agg(F.countDistinct("user_id").alias("dau"))
+
+
+def _steps_of_use(facts: DataFrame) -> list[DataFrame]:
+    lengths = {"user_days_28": TRAILING_DAYS, "user_days_56": 2 * TRAILING_DAYS}
+    sums = {name: ("dau", days) for name, days in lengths.items()}
+    counts = {"mau": "user_id", "features_used_28": "feature_id"}
+    return [
+        daily.steps_of_sums(_active(facts), sums=sums, **_OF_DAYS),
+        *[
+            daily.steps_of_count(facts, who=(who,), days=TRAILING_DAYS, name=name, **_OF_DAYS)
+            for name, who in counts.items()
+        ],
+    ]
+
+
+def _with_use(rows: DataFrame, facts: DataFrame, features: DataFrame, zone: str) -> DataFrame:
     released = features.where("rollout = 'released'").selectExpr(
         "feature_id",
         f"{PLANS} AS plans",
@@ -181,47 +184,49 @@ def _with_use(rows: DataFrame, uses: DataFrame, features: DataFrame, zone: str) 
     )
     same = F.expr(f"offered_day = {DAY} AND plan <=> offered_plan AND lifecycle = 'paying'")
     return (
-        counted.join(offered.withColumnRenamed(DAY, "offered_day"), on=same, how="left")
+        rows.join(_active(facts), on=[KEY, DAY], how="left")
+        .join(offered.withColumnRenamed(DAY, "offered_day"), on=same, how="left")
         .drop("offered_day", "offered_plan")
         .join(adopted, on=[KEY, DAY], how="left")
-        .fillna(0, ["plan_features", "adopted"])
-        .withColumns(
-            {
-                "engagement_share": ratio(F.col("user_days_28"), TRAILING_DAYS * F.col("mau")),
-                "adoption_share": ratio(F.col("adopted"), F.col("plan_features")),
-            }
-        )
+        .fillna(0, ["dau", "plan_features", "adopted"])
     )
 
 
-def _with_places(
-    rows: DataFrame, users_daily: DataFrame, locations_daily: DataFrame, hours: DataFrame
-) -> DataFrame:
+def _with_places(rows: DataFrame, users_daily: DataFrame, locations_daily: DataFrame) -> DataFrame:
     users = (
         users_daily.where("status = 'active'").groupBy(KEY, DAY).agg(F.expr("count(*) AS users"))
     )
     places = locations_daily.groupBy(KEY, DAY).agg(
         F.expr("count(*) AS locations"), F.expr("sum(devices) AS devices")
     )
+    return (
+        rows.join(users, on=[KEY, DAY], how="left")
+        .join(places, on=[KEY, DAY], how="left")
+        .fillna(0, ["users", "locations", "devices"])
+    )
+
+
+def _steps_of_uptime(hours: DataFrame) -> DataFrame:
     # In decimals, whose sum does not depend on its order.
     exact = [f"CAST({n} AS DECIMAL(20,9)) AS {n}" for n in ("known_seconds", "outage_seconds")]
     seconds = hours.where(f"{KEY} IS NOT NULL").selectExpr(KEY, f"hour_date AS {DAY}", *exact)
-    summed = daily.with_trailing_sums(
-        rows.join(users, on=[KEY, DAY], how="left").join(places, on=[KEY, DAY], how="left"),
-        seconds,
-        keys=(KEY,),
-        day=DAY,
-        sums={
-            "known_seconds_28": ("known_seconds", TRAILING_DAYS),
-            "outage_seconds_28": ("outage_seconds", TRAILING_DAYS),
-        },
-    )
+    sums = {f"{n}_28": (n, TRAILING_DAYS) for n in ("known_seconds", "outage_seconds")}
+    return daily.steps_of_sums(seconds, sums=sums, **_OF_DAYS)
+
+
+def _with_shares(rows: DataFrame) -> DataFrame:
     totals = {n: F.col(n).cast("double") for n in ("known_seconds_28", "outage_seconds_28")}
     up = F.col("known_seconds_28") - F.col("outage_seconds_28")
-    return (
-        summed.fillna(0, ["users", "locations", "devices"])
-        .withColumns(totals)
-        .withColumn("uptime_share_28", ratio(up, F.col("known_seconds_28")))
+    return rows.withColumns(totals).withColumns(
+        {
+            "engagement_share": ratio(F.col("user_days_28"), TRAILING_DAYS * F.col("mau")),
+            "adoption_share": ratio(F.col("adopted"), F.col("plan_features")),
+            "uptime_share_28": ratio(up, F.col("known_seconds_28")),
+            "ticket_velocity": ratio(100 * F.col("tickets_28"), F.col("mau")),
+            "ticket_trend": ratio(
+                F.lit(TREND // TRAILING_DAYS) * F.col("tickets_28"), F.col("tickets_84")
+            ),
+        }
     )
 
 
@@ -247,7 +252,7 @@ def ticket_days(
     )
 
 
-def _with_tickets(rows: DataFrame, tickets: DataFrame) -> DataFrame:
+def _steps_of_tickets(tickets: DataFrame) -> DataFrame:
     facts = tickets.selectExpr(
         KEY, f"opened_on AS {DAY}", "1L AS opened", "1L AS still_open"
     ).unionByName(
@@ -255,26 +260,13 @@ def _with_tickets(rows: DataFrame, tickets: DataFrame) -> DataFrame:
             KEY, f"closed_on AS {DAY}", "0L AS opened", "-1L AS still_open"
         )
     )
-    summed = daily.with_trailing_sums(
-        rows,
-        facts,
-        keys=(KEY,),
-        day=DAY,
-        sums={
-            "tickets_opened": ("opened", 1),
-            "tickets_28": ("opened", TRAILING_DAYS),
-            "tickets_84": ("opened", TREND),
-            "open_tickets": ("still_open", None),
-        },
-    )
-    return summed.withColumns(
-        {
-            "ticket_velocity": ratio(100 * F.col("tickets_28"), F.col("mau")),
-            "ticket_trend": ratio(
-                F.lit(TREND // TRAILING_DAYS) * F.col("tickets_28"), F.col("tickets_84")
-            ),
-        }
-    )
+    sums = {
+        "tickets_opened": ("opened", 1),
+        "tickets_28": ("opened", TRAILING_DAYS),
+        "tickets_84": ("opened", TREND),
+        "open_tickets": ("still_open", None),
+    }
+    return daily.steps_of_sums(facts, sums=sums, **_OF_DAYS)
 
 
 def invoice_days(invoices: DataFrame, customer_map: DataFrame, as_of: date, zone: str) -> DataFrame:
@@ -291,7 +283,7 @@ def invoice_days(invoices: DataFrame, customer_map: DataFrame, as_of: date, zone
     )
 
 
-def _with_invoices(rows: DataFrame, invoices: DataFrame) -> DataFrame:
+def _steps_of_invoices(invoices: DataFrame) -> DataFrame:
     due = invoices.selectExpr(KEY, f"due_on AS {DAY}", "1L AS due", "0L AS paid")
     # Paid from the later of the two days on, for as long as it counts as due.
     over = f"date_add(due_on, {INVOICED})"
@@ -301,13 +293,8 @@ def _with_invoices(rows: DataFrame, invoices: DataFrame) -> DataFrame:
         paid.selectExpr(KEY, f"{over} AS {DAY}", "0L AS due", "-1L AS paid"),
     ]
     facts = due.unionByName(steps[0]).unionByName(steps[1])
-    return daily.with_trailing_sums(
-        rows,
-        facts,
-        keys=(KEY,),
-        day=DAY,
-        sums={"invoices_due_90": ("due", INVOICED), "invoices_paid_90": ("paid", None)},
-    )
+    sums = {"invoices_due_90": ("due", INVOICED), "invoices_paid_90": ("paid", None)}
+    return daily.steps_of_sums(facts, sums=sums, **_OF_DAYS)
 
 
 def _with_scores(rows: DataFrame) -> DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
@@ -68,18 +69,14 @@ def features_daily(
         F.countDistinct("user_id").alias("active_users"),
         F.countDistinct("customer_id").alias("active_customers"),
     )
-    users = daily.with_trailing_count(
-        rows, facts, keys=(key,), day=day, who=("user_id",), days=TRAILING_DAYS, name="users_28"
-    )
-    customers = daily.with_trailing_count(
-        users,
-        facts.where("customer_id IS NOT NULL"),
-        keys=(key,),
-        day=day,
-        who=("customer_id",),
-        days=TRAILING_DAYS,
-        name="customers_28",
-    )
+    of: dict[str, Any] = {"keys": (key,), "day": day}
+    steps = [
+        daily.steps_of_count(
+            facts.where(f"{who} IS NOT NULL"), who=(who,), days=TRAILING_DAYS, name=name, **of
+        )
+        for who, name in (("user_id", "users_28"), ("customer_id", "customers_28"))
+    ]
+    counted = daily.with_totals(rows, *steps, **of)
     counts = ("events", "active_users", "active_customers", "eligible_customers")
     share = F.col("adoption_share")
     stage = (
@@ -89,7 +86,7 @@ def features_daily(
         .otherwise("mainstream")
     )
     return (
-        customers.join(used, on=[key, day], how="left")
+        counted.join(used, on=[key, day], how="left")
         .join(_eligible(rows, facts, int_customer_spans), on=[key, day], how="left")
         .withColumns(
             {

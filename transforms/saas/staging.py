@@ -124,7 +124,8 @@ def greatest_tie(rows: DataFrame, of: Landed) -> DataFrame:
     best = F.max_by(others, F.struct("tie_text", "record_id")).alias("best")
     # The day first: by it the rows are written.
     by = [*of.staged.partitioned_by, *[n for n in grain if n not in of.staged.partitioned_by]]
-    return rows.groupBy(*by).agg(best).select(*grain, "best.*")
+    found = rows.groupBy(*by).agg(best).select(*grain, "best.*")
+    return found.select(*of.staged.columns)
 
 
 def _typed(place: str, name: str, kind: T.DataType, zone: str) -> str | None:

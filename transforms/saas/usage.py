@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -161,15 +162,12 @@ def users_daily(
         exact_sum("seconds").alias("seconds"),
         F.lit(1).alias("days"),
     )
-    counted = daily.with_trailing_sums(
-        there.join(used.drop("days"), on=[key, day], how="left").fillna(
-            0, ["events", "features_used", "seconds"]
-        ),
-        used,
-        keys=(key,),
-        day=day,
-        sums={"active_days_28": ("days", TRAILING_DAYS)},
+    with_use = there.join(used.drop("days"), on=[key, day], how="left").fillna(
+        0, ["events", "features_used", "seconds"]
     )
+    of: dict[str, Any] = {"keys": (key,), "day": day}
+    active = daily.steps_of_sums(used, sums={"active_days_28": ("days", TRAILING_DAYS)}, **of)
+    counted = daily.with_totals(with_use, active, **of)
     began = int_user_spans.select(key, "first_active_date")
     state = (
         F.when(F.col("active_days_28") > 0, "active")

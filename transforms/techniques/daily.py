@@ -13,7 +13,6 @@ from datetime import date
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, LongType
 
 from transforms.techniques.as_of import as_of_join
 from transforms.techniques.scd2 import joined_neighbours
@@ -84,19 +83,18 @@ def only_touched(rows: DataFrame, touched: DataFrame | None, *, key: str, day: s
     return rows.join(touched.select(key, day), on=[key, day], how="left_semi")
 
 
-def with_trailing_sums(
-    rows: DataFrame,
+def steps_of_sums(
     facts: DataFrame,
     *,
     keys: Sequence[str],
     day: str,
     sums: Mapping[str, tuple[str, int | None]],
 ) -> DataFrame:
-    """``rows`` with sums of the facts of their keys over the last days.
+    """By what sums of facts over the last days change from day to day, for `with_totals`.
 
     ``sums`` gives each new column's fact and in how many days, the row's own the last
-    of them, it is summed, None for all of them; 0 where there is none. ``facts`` have
-    keys, day and these columns, whole numbers or decimals, any number of rows a day.
+    of them, it is summed, None for all of them. ``facts`` have keys, day and these columns,
+    whole numbers or decimals, any number of rows a day.
     """
     measures = dict.fromkeys(fact for fact, _ in sums.values())
     by_day = facts.groupBy(*keys, day).agg(*[F.sum(n).alias(n) for n in measures])
@@ -110,25 +108,52 @@ def with_trailing_sums(
             for name, (fact, days) in sums.items()
         ]
         steps.append(F.struct(F.date_add(day, length).alias(day), *taken))
-    told = by_day.select(*keys, F.inline(F.array(*steps)))
-    return _with_running_totals(rows, told, keys=keys, day=day, totals=kinds)
+    return by_day.select(*keys, F.inline(F.array(*steps)))
 
 
-def _with_running_totals(
-    rows: DataFrame,
-    steps: DataFrame,
+def steps_of_count(
+    facts: DataFrame,
     *,
     keys: Sequence[str],
     day: str,
-    totals: Mapping[str, DataType],
+    who: Sequence[str],
+    days: int,
+    name: str,
 ) -> DataFrame:
-    """``rows`` with the sums of all steps of their keys up to their day; 0 where there is none.
+    """By what ``name``, a count of distinct ``who`` of the last days' facts, changes: as above.
 
-    ``totals`` gives each sum and its type. From the beginning on, Spark adds row by row; a
-    frame that slides it would sum anew for each day.
+    One counts from a day of theirs on for ``days`` days, or until their next day, which
+    counts in its turn: each adds one and takes one away per day, however many days.
     """
-    told = steps.withColumnsRenamed({name: f"__{name}" for name in totals})
-    both = rows.withColumn("__is_row", F.lit(True)).unionByName(told, allowMissingColumns=True)
+    once = facts.select(*keys, day, *who).distinct()
+    following = F.lead(day).over(Window.partitionBy(*keys, *who).orderBy(day))
+    until = F.least(F.date_add(day, days), following)
+    added, taken = (
+        F.struct(F.col(day).alias("day"), F.lit(1).cast("bigint").alias("change")),
+        F.struct(until.alias("day"), F.lit(-1).cast("bigint").alias("change")),
+    )
+    return once.select(*keys, F.array(added, taken).alias("__steps")).select(
+        *keys, F.inline("__steps").alias(day, name)
+    )
+
+
+def with_totals(rows: DataFrame, *steps: DataFrame, keys: Sequence[str], day: str) -> DataFrame:
+    """``rows`` with the sums of all ``steps`` of their keys up to their day; 0 where none is.
+
+    ``rows`` and each of ``steps``, any number of rows, have keys and day; each other column of
+    ``steps`` is a new one. From the beginning on, Spark adds row by row; a frame that slides
+    it would sum anew for each day.
+    """
+    totals = {
+        name: field.dataType
+        for told in steps
+        for name, field in zip(told.columns, told.schema, strict=True)
+        if name not in (*keys, day)
+    }
+    both = rows.withColumn("__is_row", F.lit(True))
+    for told in steps:
+        renamed = told.withColumnsRenamed({name: f"__{name}" for name in totals})
+        both = both.unionByName(renamed, allowMissingColumns=True)
     so_far = (
         Window.partitionBy(*keys)
         .orderBy(day)
@@ -140,34 +165,6 @@ def _with_running_totals(
     }
     summed = both.withColumns(out).where("__is_row")
     return summed.drop("__is_row", *[f"__{name}" for name in totals])
-
-
-def with_trailing_count(
-    rows: DataFrame,
-    facts: DataFrame,
-    *,
-    keys: Sequence[str],
-    day: str,
-    who: Sequence[str],
-    days: int,
-    name: str,
-) -> DataFrame:
-    """``rows`` with how many distinct ``who`` the facts of their keys have in the last days.
-
-    One counts from a day of theirs on for ``days`` days, or until their next day, which
-    counts in its turn: each adds one and takes one away per day, however many days.
-    """
-    once = facts.select(*keys, day, *who).distinct()
-    following = F.lead(day).over(Window.partitionBy(*keys, *who).orderBy(day))
-    until = F.least(F.date_add(day, days), following)
-    added, taken = (
-        F.struct(F.col(day).alias("day"), F.lit(1).alias("change")),
-        F.struct(until.alias("day"), F.lit(-1).alias("change")),
-    )
-    steps = once.select(*keys, F.array(added, taken).alias("__steps")).select(
-        *keys, F.inline("__steps").alias(day, name)
-    )
-    return _with_running_totals(rows, steps, keys=keys, day=day, totals={name: LongType()})
 
 
 def states_of_days(

@@ -92,7 +92,7 @@ def judged(
 
 
 def as_read(column: str) -> str:
-    """SQL: what `judged` made of the text of an instant or a number, for its rules."""
+    """SQL: what `judged` made of the text of a key, an instant or a number, for its rules."""
     return quoted(_as_read(column))
 
 

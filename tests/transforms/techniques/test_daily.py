@@ -68,16 +68,14 @@ def test_a_day_has_the_version_of_its_end_and_trailing_sums_and_counts(
         rows = daily.days_of_versions(
             frame_of(spark, versions), key="key", day="day", as_of=AS_OF, zone=ZONE, touched=some
         )
-        summed = daily.with_trailing_sums(
-            rows,
+        of = {"keys": ("key",), "day": "day"}
+        sums = daily.steps_of_sums(
             told.withColumn("money", F.expr("CAST(n / 4 AS DECIMAL(18,2))")),
-            keys=("key",),
-            day="day",
             sums={"one": ("n", 1), "seven": ("n", 7), "ever": ("n", None), "paid": ("money", 7)},
+            **of,
         )
-        counted = daily.with_trailing_count(
-            summed, told, keys=("key",), day="day", who=("who",), days=7, name="people"
-        ).collect()
+        people = daily.steps_of_count(told, who=("who",), days=7, name="people", **of)
+        counted = daily.with_totals(rows, sums, people, **of).collect()
         names_of = ("state", "one", "seven", "ever", "paid", "people")
         found = {(r.key, r.day): tuple(r[n] for n in names_of) for r in counted}
         assert len(found) == len(counted)
