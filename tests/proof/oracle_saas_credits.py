@@ -1,5 +1,4 @@
-"""What marketing brought, in plain Python: contacts, deals, conversions, the touches before them
-and the credit of each, from staging and from whose each source's id is."""
+"""What marketing brought, in plain Python: contacts to credit, from staging and customers' ids."""
 
 from __future__ import annotations
 
@@ -35,6 +34,8 @@ COLUMNS = {
 }
 MODELS = ("first_click", "last_click", "linear", "position_based", "time_decay")
 UNATTRIBUTED = {"touch_id": "(unattributed)", "channel": "(unattributed)", "campaign_id": None}
+# A contact that was merged, of which nothing else ever landed.
+UNTOLD: Row = {"email": None, "company_id": None, "is_deleted": True}
 TOUCHING = {"email", "call", "meeting", "form", "ad"}
 EVENTS = {"sent": "emails_sent", "open": "email_opens", "click": "email_clicks"}
 COUNTS = ("impressions", "clicks", *EVENTS.values(), "touches")
@@ -139,7 +140,8 @@ class Market:
         return company and (self.whose(company) or f"hubspot:{company}")
 
     def contacts(self) -> Rows:
-        told = self.latest("hubspot_contacts", "contact_id", deleted=True)
+        told: dict[str, Row] = dict.fromkeys(self.into, UNTOLD)
+        told |= self.latest("hubspot_contacts", "contact_id", deleted=True)
         there = {n: row for n, row in told.items() if not row["is_deleted"] or n in self.into}
         found = []
         for name, row in there.items():

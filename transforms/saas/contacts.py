@@ -45,8 +45,9 @@ def int_contacts(
         .select(F.col("login").alias("contact_id"), F.col("survivor").alias("merged_into"))
     )
     merged = merges.select(F.col("from_login").alias("contact_id"), F.lit(True).alias("is_merged"))
+    # Of a contact that was merged away HubSpot may never tell but that it was.
     there = (
-        told.join(merged, on="contact_id", how="left")
+        told.join(merged, on="contact_id", how="full")
         .where("is_merged OR NOT coalesce(is_deleted, false)")
         .join(chains, on="contact_id", how="left")
         .withColumn("survivor_contact_id", F.coalesce("merged_into", "contact_id"))

@@ -298,3 +298,39 @@ def test_credit_that_does_not_add_up_blocks(made: Made, broken: str) -> None:
     )
     assert audit.failures(wrong, *frames).count() > 0
     assert audit.failures(good.where("conversion_id <> 'deal:24'"), *frames).count() == 5
+
+
+def test_a_contact_that_was_merged_away_and_never_landed_counts_as_its_survivor(
+    spark: SparkSession,
+) -> None:
+    at = "2025-03-01T00:00:00Z"
+    landed = {
+        "hubspot_companies": [{"company_id": "co", "updated_at": at}],
+        "app_customer_links": [{"customer_id": "c", "hubspot_company_id": "co"}],
+        "hubspot_contacts": [{"contact_id": "there", "company_id": "co", "updated_at": at}],
+        "hubspot_contact_merges": [
+            {"from_contact_id": "gone", "into_contact_id": "there", "merged_at": at}
+        ],
+        "hubspot_engagements": [
+            {
+                "engagement_id": "e",
+                "engagement_type": "call",
+                "contact_id": "gone",
+                "occurred_at": at,
+            }
+        ],
+        "hubspot_deal_pipeline_stages": [
+            {"stage_id": "s", "pipeline_id": "p", "is_won": "true", "updated_at": at}
+        ],
+        "hubspot_deals": [
+            {"deal_id": "d", "contact_id": "gone", "stage_id": "s", "amount": 5, "updated_at": at}
+        ],
+    }
+    made = Made(spark, landed, AS_OF)
+    assert {
+        (row.contact_id, row.survivor_contact_id, row.company_id, row.customer_id)
+        for row in made.rows(marketing.IntContacts)
+    } == {(name, "there", "co", "c") for name in ("gone", "there")}
+    [touch] = made.rows(marketing.IntTouches)
+    [deal] = made.rows(marketing.IntDeals)
+    assert (touch.contact_id, touch.customer_id, deal.customer_id) == ("there", "c", "c")
