@@ -58,20 +58,24 @@ def differences(lake: Lake, as_of: date, policy: Policy) -> list[str]:
 
 
 def rows_of(lake: Lake, table: type[Table]) -> list[dict[str, Any]]:
-    return lake.read(table).toArrow().cast(nullable(arrow_schema(table))).to_pylist()
+    return arrow_of(lake, table).to_pylist()
+
+
+def arrow_of(lake: Lake, table: type[Table]) -> pa.Table:
+    return lake.read(table).toArrow().cast(nullable(arrow_schema(table)))
 
 
 def compared(lake: Lake, table: type[Table], rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """How the rows expected, in some or all of the table's columns, differ from the lake's."""
     expected = [{name: _in_decimals(value) for name, value in row.items()} for row in rows]
     given = [name for name in table.columns if not expected or name in expected[0]]
-    schema = nullable(arrow_schema(table))
+    found = arrow_of(lake, table)
     with duckdb.connect() as sql:
         sql.execute("SET TimeZone = 'UTC'")
-        sql.register("told", lake.read(table).toArrow().cast(schema))
+        sql.register("told", found)
         sql.register(
             table_name(table),
-            pa.Table.from_pylist(expected, pa.schema([schema.field(name) for name in given])),
+            pa.Table.from_pylist(expected, pa.schema([found.schema.field(name) for name in given])),
         )
         return differing(sql, table, "FROM told")
 

@@ -92,10 +92,12 @@ def customers_daily(
     ).select(KEY, DAY)
     paid = _with_revenue(rows, customer_spans)
     facts = uses.where(f"{KEY} IS NOT NULL").withColumnRenamed("activity_date", DAY)
-    told = _with_places(_with_use(paid, facts, features, zone), users_daily, locations_daily)
+    active = facts.groupBy(KEY, DAY).agg(F.countDistinct("user_id").alias("dau"))
+    used = _with_use(paid, facts, active, features, zone)
+    told = _with_places(used, users_daily, locations_daily)
     counted = daily.with_totals(
         told,
-        *_steps_of_use(facts),
+        *_steps_of_use(facts, active),
         _steps_of_uptime(device_hourly),
         _steps_of_tickets(ticket_days(tickets, contacts, customer_map, as_of, zone)),
         _steps_of_invoices(invoice_days(invoices, customer_map, as_of, zone)),
@@ -127,16 +129,12 @@ def _with_revenue(rows: DataFrame, spans: DataFrame) -> DataFrame:
     )
 
 
-def _active(facts: DataFrame) -> DataFrame:
-    return facts.groupBy(KEY, DAY).agg(F.countDistinct("user_id").alias("dau"))
-
-
-def _steps_of_use(facts: DataFrame) -> list[DataFrame]:
+def _steps_of_use(facts: DataFrame, active: DataFrame) -> list[DataFrame]:
     lengths = {"user_days_28": TRAILING_DAYS, "user_days_56": 2 * TRAILING_DAYS}
     sums = {name: ("dau", days) for name, days in lengths.items()}
     counts = {"mau": "user_id", "features_used_28": "feature_id"}
     return [
-        daily.steps_of_sums(_active(facts), sums=sums, **_OF_DAYS),
+        daily.steps_of_sums(active, sums=sums, **_OF_DAYS),
         *[
             daily.steps_of_count(facts, who=(who,), days=TRAILING_DAYS, name=name, **_OF_DAYS)
             for name, who in counts.items()
@@ -144,7 +142,9 @@ def _steps_of_use(facts: DataFrame) -> list[DataFrame]:
     ]
 
 
-def _with_use(rows: DataFrame, facts: DataFrame, features: DataFrame, zone: str) -> DataFrame:
+def _with_use(
+    rows: DataFrame, facts: DataFrame, active: DataFrame, features: DataFrame, zone: str
+) -> DataFrame:
     released = features.where("rollout = 'released'").selectExpr(
         "feature_id",
         f"{PLANS} AS plans",
@@ -184,7 +184,7 @@ def _with_use(rows: DataFrame, facts: DataFrame, features: DataFrame, zone: str)
     )
     same = F.expr(f"offered_day = {DAY} AND plan <=> offered_plan AND lifecycle = 'paying'")
     return (
-        rows.join(_active(facts), on=[KEY, DAY], how="left")
+        rows.join(active, on=[KEY, DAY], how="left")
         .join(offered.withColumnRenamed(DAY, "offered_day"), on=same, how="left")
         .drop("offered_day", "offered_plan")
         .join(adopted, on=[KEY, DAY], how="left")

@@ -119,13 +119,12 @@ def greatest_tie(rows: DataFrame, of: Landed) -> DataFrame:
 
     Records that differ in columns that nobody knows have one tie text: then by record_id.
     """
-    grain = of.staged.grain
-    others = F.struct(*[name for name in of.staged.columns if name not in grain])
-    best = F.max_by(others, F.struct("tie_text", "record_id")).alias("best")
     # The day first: by it the rows are written.
-    by = [*of.staged.partitioned_by, *[n for n in grain if n not in of.staged.partitioned_by]]
-    found = rows.groupBy(*by).agg(best).select(*grain, "best.*")
-    return found.select(*of.staged.columns)
+    by = dict.fromkeys((*of.staged.partitioned_by, *of.staged.grain))
+    others = F.struct(*[name for name in of.staged.columns if name not in by])
+    best = F.max_by(others, F.struct("tie_text", "record_id")).alias("best")
+    columns = [name if name in by else f"best.{name}" for name in of.staged.columns]
+    return rows.groupBy(*by).agg(best).select(*columns)
 
 
 def _typed(place: str, name: str, kind: T.DataType, zone: str) -> str | None:

@@ -145,10 +145,10 @@ def with_totals(rows: DataFrame, *steps: DataFrame, keys: Sequence[str], day: st
     it would sum anew for each day.
     """
     totals = {
-        name: field.dataType
+        field.name: field.dataType
         for told in steps
-        for name, field in zip(told.columns, told.schema, strict=True)
-        if name not in (*keys, day)
+        for field in told.schema
+        if field.name not in (*keys, day)
     }
     both = rows.withColumn("__is_row", F.lit(True))
     for told in steps:

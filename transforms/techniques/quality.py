@@ -25,10 +25,19 @@ def broken_rules(rules: Mapping[str, str]) -> str:
 
     A condition that is NULL counts as kept. No name has a comma in it.
     """
-    named = [cases((condition, literal(name))) for name, condition in rules.items()]
-    told = f"concat_ws(',', {', '.join(['malformed_reason', *named])})"
+    return names_of("malformed_reason", *[named(rule, name) for name, rule in rules.items()])
+
+
+def named(condition: str, name: str) -> str:
+    """SQL: the name where the condition holds, else NULL."""
+    return cases((condition, literal(name)))
+
+
+def names_of(*texts: str) -> str:
+    """SQL: ARRAY<STRING> of those of the texts that are not NULL. None has a comma in it."""
     # A function on elements, as array_compact is, would have every rule below it interpreted.
-    return f"array_remove(split({told}, ','), '')"
+    told = ", ".join(["','", *texts])
+    return f"array_remove(split(concat_ws({told}), ','), '')"
 
 
 def blank_to_null(text: str) -> str:

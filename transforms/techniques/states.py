@@ -12,7 +12,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from transforms.techniques.dedupe import first_per_key, greatest_first
-from transforms.techniques.sql_text import literal, quoted
+from transforms.techniques.quality import named, names_of
+from transforms.techniques.sql_text import quoted
 
 WAITS_FOR = "waits_for"
 
@@ -32,9 +33,8 @@ def with_waits(
             known.select(F.col(key).alias(there)), on=F.col(column) == F.col(there), how="left"
         )
         is_unknown = f"{quoted(column)} IS NOT NULL AND {there} IS NULL"
-        whens.append(f"CASE WHEN {is_unknown} THEN {literal(reason)} END")
-    waits = f"array_compact(array({', '.join(whens)}))" if whens else "array()"
-    return joined.withColumn(WAITS_FOR, F.expr(f"CAST({waits} AS ARRAY<STRING>)")).drop(
+        whens.append(named(is_unknown, reason))
+    return joined.withColumn(WAITS_FOR, F.expr(names_of(*whens))).drop(
         *[f"__known_{number}" for number in range(len(parents))]
     )
 
