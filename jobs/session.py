@@ -1,7 +1,7 @@
-"""The one place that builds a Spark session.
+"""The one place that builds a Spark session, and says how a run's plans are carried out.
 
 Under ``spark-submit`` the cluster's settings come from the command line and
-``conf/spark-defaults.conf``; this module adds nothing but what correctness
+``conf/spark-defaults.conf``; a session is built with nothing more but what correctness
 needs. Started as plain Python (the ``varve`` command, tests) it reads
 ``conf/spark-local.conf``, and ``conf/spark-s3.conf`` where something lies on S3.
 """
@@ -21,7 +21,7 @@ from typing import Any
 
 from py4j.java_gateway import JavaClass, JavaMember, JVMView
 from pyspark.errors import PySparkRuntimeError
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from jobs.class_archive import ClassArchive
 from jobs.storage import local_path
@@ -165,31 +165,70 @@ def _one_at_a_time() -> Iterator[None]:
 SMALL_LANDING_BYTES = 32 * 1024 * 1024
 # As many rows as such a landing has, three times over: what a step of it may read.
 SMALL_STEP_ROWS = 300_000
-SMALL_SHUFFLE_PARTITIONS = "2"
-_SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions"
+# A step that follows a change passes over most values of its tables, but looks at them: those of
+# some million rows.
+SMALL_STEP_CELLS = 60_000_000
+_PARTITIONS = "spark.sql.shuffle.partitions"
+_ONE_PARTITION = "spark.sql.maxSinglePartitionBytes"
+_INTERPRETING = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+    _PARTITIONS: "2",
+}
+_COMPILING = {
+    "spark.sql.codegen.wholeStage": "true",
+    "spark.sql.codegen.factoryMode": "FALLBACK",
+    "spark.sql.adaptive.enabled": "true",
+}
+# Each stage, task and broadcast costs milliseconds, which few rows are not worth.
+_IN_ONE_TASK = {
+    _PARTITIONS: "1",
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
+    # Spark shuffles what it takes for large, of one partition or not.
+    _ONE_PARTITION: str(2**63 - 1),
+}
 
 
-def suit_to(spark: SparkSession, landed_bytes: int) -> None:
+def suit_to(spark: SparkSession, landed_bytes: int, is_here: bool = True) -> None:
     """Compile plans where much has landed, interpret them where little has.
 
-    Both give the same rows: Spark itself falls back to interpreting.
+    Of a lake that ``is_here``, on the machine of a local Spark, they are one task each then.
+    Every way gives the same rows: Spark itself falls back to interpreting.
     """
-    _compile_plans(spark, landed_bytes > SMALL_LANDING_BYTES)
+    if landed_bytes > SMALL_LANDING_BYTES:
+        _plan_by(spark, _COMPILING)
+    elif is_here and (spark.sparkContext.master or "").startswith("local"):
+        _plan_by(spark, _INTERPRETING | _IN_ONE_TASK)
+    else:
+        _plan_by(spark, _INTERPRETING)
 
 
-def suit_to_step(spark: SparkSession, rows: int) -> None:
-    """Compile plans from a step that reads many rows on: little that landed may say much."""
-    if rows > SMALL_STEP_ROWS:
-        _compile_plans(spark, True)
+def suit_to_step(spark: SparkSession, rows: int, cells: int = 0) -> None:
+    """Compile plans from a step on that reads many rows, or some of very large tables.
+
+    Little that landed may say much.
+    """
+    if rows > SMALL_STEP_ROWS or cells > SMALL_STEP_CELLS:
+        _plan_by(spark, _COMPILING)
 
 
-def _compile_plans(spark: SparkSession, compiles: bool) -> None:
-    spark.conf.set("spark.sql.codegen.wholeStage", "true" if compiles else "false")
-    spark.conf.set("spark.sql.codegen.factoryMode", "FALLBACK" if compiles else "NO_CODEGEN")
-    spark.conf.set("spark.sql.adaptive.enabled", "true" if compiles else "false")
-    given = spark.sparkContext.getConf().get(_SHUFFLE_PARTITIONS, "200")
-    partitions = given if compiles else SMALL_SHUFFLE_PARTITIONS
-    spark.conf.set(_SHUFFLE_PARTITIONS, partitions)
+def in_one_task(frame: DataFrame) -> DataFrame:
+    """The frame as one partition where a plan is to be one task, else as it is."""
+    is_one = frame.sparkSession.conf.get(_ONE_PARTITION) == _IN_ONE_TASK[_ONE_PARTITION]
+    return frame.coalesce(1) if is_one else frame
+
+
+def _plan_by(spark: SparkSession, settings: Mapping[str, str]) -> None:
+    """Set these, and what they leave open as the session was given it."""
+    given = {}
+    for key in _IN_ONE_TASK:
+        # The session itself remembers what it had before the first run.
+        kept = f"varve.given.{key}"
+        given[key] = str(spark.conf.get(kept, None) or spark.conf.get(key))
+        spark.conf.set(kept, given[key])
+    for key, value in {**given, **settings}.items():
+        spark.conf.set(key, value)
 
 
 def name_jobs(spark: SparkSession, name: str) -> None:

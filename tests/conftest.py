@@ -49,6 +49,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
             # Tiny frames: more partitions than cores only cost task starts.
             "spark.sql.shuffle.partitions": "2",
             "spark.sql.adaptive.enabled": "false",
+            # Where plans are compiled, as over much: two partitions then, too.
+            "spark.sql.adaptive.coalescePartitions.enabled": "false",
+            "spark.sql.autoBroadcastJoinThreshold": "-1",
             # Delta keeps a plan of some megabytes for each table it has seen within the
             # hour: those of dozens of lakes fill the heap.
             "spark.databricks.delta.delta.log.cacheSize": "60",

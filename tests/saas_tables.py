@@ -14,7 +14,7 @@ from pyspark.sql import types as T
 
 from jobs.engine.step import Changes, Own, Stage, Step, bind
 from jobs.lake.form import nullable
-from jobs.session import suit_to
+from jobs.session import in_one_task, suit_to
 from jobs.settings import load_policy, system_settings
 from jobs.systems import STEPS
 from schemas.contract import Table, struct_type, table_name
@@ -85,7 +85,7 @@ class Made:
         written = BytesIO()
         with pa.ipc.new_stream(written, rows.schema) as stream:
             stream.write_table(rows.combine_chunks())
-        held = self.spark.createDataFrame(rows, frame.schema)
+        held = in_one_task(self.spark.createDataFrame(rows, frame.schema))
         found = (held, sha256(written.getbuffer()).digest())
         if rows.num_rows <= _FEW:
             _known[made_of] = found
@@ -112,7 +112,7 @@ class Made:
 
     def _raw(self, table: Any) -> DataFrame:
         schema = T.StructType([T.StructField(name, T.StringType()) for name in table.columns])
-        return self.spark.createDataFrame(self._landed(table), schema)
+        return in_one_task(self.spark.createDataFrame(self._landed(table), schema))
 
     def _landed(self, table: Any) -> list[tuple[str | None, ...]]:
         return [

@@ -148,7 +148,8 @@ class Run:
         """Do everything that is due; the result says how it went."""
         started = time.monotonic()
         self.look()
-        suit_to(self.lake.spark, landing.size_bytes(self.result.systems))
+        landed_bytes = landing.size_bytes(self.result.systems)
+        suit_to(self.lake.spark, landed_bytes, self.lake.is_here)
         self.result.passed_over = landing.passed_over(self.result.systems)
         self._open_policies(landing)
         chosen = [system for system in self.result.systems if system not in self.result.refused]
@@ -334,7 +335,7 @@ class Run:
         self.report(name)
         started = time.monotonic()
         done.rows_in = self._rows_in(plan)
-        suit_to_step(self.lake.spark, done.rows_in)
+        suit_to_step(self.lake.spark, done.rows_in, plan.cells)
         name_jobs(self.lake.spark, name)
         for done.tries in range(1, STEP_TRIES + 1):
             try:

@@ -48,7 +48,7 @@ class Lake:
         self.storage = Storage(spark)
         self.root = self.storage.absolute(root)
         self.log = Log(self.storage)
-        self._is_embeddable = is_embeddable(self.root)
+        self.is_here = is_embeddable(self.root)
         self._choice = store
         self._embedded_bytes = embedded_max_mib * MIB
         # Tables of which Spark would not hand over so much: its own from then on.
@@ -102,8 +102,8 @@ class Lake:
 
     def is_embedded(self, table: type[Table], incoming: int | None = 0) -> bool:
         """Whether the table goes through delta-rs; ``incoming`` bytes are about to come."""
-        if self._choice != "auto" or not self._is_embeddable:
-            return self._choice == "embedded" and self._is_embeddable
+        if self._choice != "auto" or not self.is_here:
+            return self._choice == "embedded" and self.is_here
         extent = self.extent(table)
         if incoming is None or extent is None or extent.size + incoming > self._embedded_bytes:
             return False

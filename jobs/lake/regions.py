@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from jobs.lake.predicates import days_predicate
+from jobs.session import in_one_task
 from schemas.contract import Table
 
 
@@ -26,8 +27,13 @@ class Rows:
     given: DataFrame | Callable[[], DataFrame]
     arrow: pa.Table | None = None
 
-    @cached_property
+    @property
     def frame(self) -> DataFrame:
+        # Rows may be kept from a step whose plans are interpreted to one that compiles them.
+        return in_one_task(self._frame)
+
+    @cached_property
+    def _frame(self) -> DataFrame:
         return self.given if isinstance(self.given, DataFrame) else self.given()
 
     @property

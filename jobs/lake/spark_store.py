@@ -22,6 +22,7 @@ from jobs.lake.regions import (
     changed_rows,
     rows_in,
 )
+from jobs.session import in_one_task
 from jobs.storage import escaped
 from schemas.contract import Table, description, is_by_date, struct_type
 from transforms.techniques.holding import hold
@@ -39,7 +40,7 @@ class SparkStore:
 
     def read(self, table: type[Table], path: str, version: int) -> DataFrame:
         """The table's newest rows, in the contract's columns."""
-        return self.spark.read.format("delta").load(path).select(*table.columns)
+        return in_one_task(self.spark.read.format("delta").load(path).select(*table.columns))
 
     def row_count(self, path: str) -> int:
         """Rows of the table, told by its log alone."""
@@ -51,7 +52,7 @@ class SparkStore:
         places = [escaped(f"{path}/{file.path}") for file in files]
         # The partition's value stands in the file's path, and there alone.
         reader = self.spark.read.format("parquet").schema(schema).option("basePath", path)
-        return reader.load(places).select(*table.columns)
+        return in_one_task(reader.load(places).select(*table.columns))
 
     def hold(self, table: type[Table] | None, frame: DataFrame) -> Rows:
         """The frame computed once. Plans built on it start from its rows.
