@@ -1,4 +1,4 @@
-"""The one place that builds a Spark session.
+"""The one place that builds a Spark session, and says how a run's plans are carried out.
 
 Under ``spark-submit`` the cluster's settings come from the command line and
 ``conf/spark-defaults.conf``; a session is built with nothing more but what correctness
@@ -21,7 +21,7 @@ from typing import Any
 
 from py4j.java_gateway import JavaClass, JavaMember, JVMView
 from pyspark.errors import PySparkRuntimeError
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from jobs.class_archive import ClassArchive
 from jobs.storage import local_path
@@ -157,6 +157,78 @@ def _one_at_a_time() -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+# Up to about a hundred thousand events. Generating, compiling and warming up the code of a
+# wide plan takes seconds; to interpret it over so few rows takes less. Nor is it worth
+# stopping at every shuffle to plan the rest anew.
+SMALL_LANDING_BYTES = 32 * 1024 * 1024
+# As many rows as such a landing has, three times over: what a step of it may read.
+SMALL_STEP_ROWS = 300_000
+# A step that follows a change passes over most values of its tables, but looks at them: those of
+# some million rows.
+SMALL_STEP_CELLS = 60_000_000
+_PARTITIONS = "spark.sql.shuffle.partitions"
+_ONE_PARTITION = "spark.sql.maxSinglePartitionBytes"
+_INTERPRETING = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+    _PARTITIONS: "2",
+}
+_COMPILING = {
+    "spark.sql.codegen.wholeStage": "true",
+    "spark.sql.codegen.factoryMode": "FALLBACK",
+    "spark.sql.adaptive.enabled": "true",
+}
+# Each stage, task and broadcast costs milliseconds, which few rows are not worth.
+_IN_ONE_TASK = {
+    _PARTITIONS: "1",
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
+    # Spark shuffles what it takes for large, of one partition or not.
+    _ONE_PARTITION: str(2**63 - 1),
+}
+
+
+def suit_to(spark: SparkSession, landed_bytes: int, is_here: bool = True) -> None:
+    """Compile plans where much has landed, interpret them where little has.
+
+    Of a lake that ``is_here``, on the machine of a local Spark, they are one task each then.
+    Every way gives the same rows: Spark itself falls back to interpreting.
+    """
+    if landed_bytes > SMALL_LANDING_BYTES:
+        _plan_by(spark, _COMPILING)
+    elif is_here and (spark.sparkContext.master or "").startswith("local"):
+        _plan_by(spark, _INTERPRETING | _IN_ONE_TASK)
+    else:
+        _plan_by(spark, _INTERPRETING)
+
+
+def suit_to_step(spark: SparkSession, rows: int, cells: int = 0) -> None:
+    """Compile plans from a step on that reads many rows, or some of very large tables.
+
+    Little that landed may say much.
+    """
+    if rows > SMALL_STEP_ROWS or cells > SMALL_STEP_CELLS:
+        _plan_by(spark, _COMPILING)
+
+
+def in_one_task(frame: DataFrame) -> DataFrame:
+    """The frame as one partition where a plan is to be one task, else as it is."""
+    is_one = frame.sparkSession.conf.get(_ONE_PARTITION) == _IN_ONE_TASK[_ONE_PARTITION]
+    return frame.coalesce(1) if is_one else frame
+
+
+def _plan_by(spark: SparkSession, settings: Mapping[str, str]) -> None:
+    """Set these, and what they leave open as the session was given it."""
+    given = {}
+    for key in _IN_ONE_TASK:
+        # The session itself remembers what it had before the first run.
+        kept = f"varve.given.{key}"
+        given[key] = str(spark.conf.get(kept, None) or spark.conf.get(key))
+        spark.conf.set(kept, given[key])
+    for key, value in {**given, **settings}.items():
+        spark.conf.set(key, value)
 
 
 def name_jobs(spark: SparkSession, name: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import cache
 from hashlib import sha256
 from io import BytesIO
 from typing import Any
@@ -14,8 +13,8 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import types as T
 
 from jobs.engine.step import Changes, Own, Stage, Step, bind
-from jobs.execution import interpreting, suited
 from jobs.lake.form import nullable
+from jobs.session import in_one_task, suit_to
 from jobs.settings import load_policy, system_settings
 from jobs.systems import STEPS
 from schemas.contract import Table, struct_type, table_name
@@ -27,8 +26,6 @@ Landed = Mapping[str, Sequence[Mapping[str, Any]]]
 # Tables of few rows by what they are made of. A company of a test lands a few of the sources:
 # what comes of the others, nothing, is the same for all.
 _FEW = 200
-# A session for all of them.
-_interpreting = cache(interpreting)
 _known: dict[tuple[object, ...], tuple[DataFrame, bytes]] = {}
 
 
@@ -40,7 +37,8 @@ class Made:
     """
 
     def __init__(self, spark: SparkSession, landed: Landed, as_of: date, **settings: Any) -> None:
-        self.spark = _interpreting(spark)
+        self.spark = spark
+        suit_to(spark, 0)
         self.landed = landed
         given = system_settings(load_policy(), "saas", as_of) | settings
         nothing = dict.fromkeys(("touched", "touched_days", "first_touched_day"))
@@ -87,7 +85,7 @@ class Made:
         written = BytesIO()
         with pa.ipc.new_stream(written, rows.schema) as stream:
             stream.write_table(rows.combine_chunks())
-        held = suited(self.spark.createDataFrame(rows, frame.schema))
+        held = in_one_task(self.spark.createDataFrame(rows, frame.schema))
         found = (held, sha256(written.getbuffer()).digest())
         if rows.num_rows <= _FEW:
             _known[made_of] = found
@@ -114,7 +112,7 @@ class Made:
 
     def _raw(self, table: Any) -> DataFrame:
         schema = T.StructType([T.StructField(name, T.StringType()) for name in table.columns])
-        return suited(self.spark.createDataFrame(self._landed(table), schema))
+        return in_one_task(self.spark.createDataFrame(self._landed(table), schema))
 
     def _landed(self, table: Any) -> list[tuple[str | None, ...]]:
         return [

@@ -32,7 +32,7 @@ from jobs.lake.lake import Lake
 from jobs.lake.regions import OfDays, Rows, Written
 from jobs.landing.ledger import Landing
 from jobs.privacy import has_landed, load_privacy, open_policy, stored_key_id
-from jobs.session import name_jobs
+from jobs.session import name_jobs, suit_to, suit_to_step
 from jobs.settings import Policy, remembered, system_settings
 from schemas import ops as ops_tables
 from schemas.catalog import SYSTEMS, find_tables
@@ -148,17 +148,17 @@ class Run:
         """Do everything that is due; the result says how it went."""
         started = time.monotonic()
         self.look()
-        with self.lake.execution.run(landing.size_bytes(self.result.systems)):
-            self.result.passed_over = landing.passed_over(self.result.systems)
-            self._open_policies(landing)
-            refused = self.result.refused
-            chosen = [system for system in self.result.systems if system not in refused]
-            for system in chosen:
-                self._land(landing, system)
-            for system in chosen:
-                self.run_steps(system)
-            self.result.seconds = time.monotonic() - started
-            ops.record(self.lake, self.result)
+        landed_bytes = landing.size_bytes(self.result.systems)
+        suit_to(self.lake.spark, landed_bytes, self.lake.is_here)
+        self.result.passed_over = landing.passed_over(self.result.systems)
+        self._open_policies(landing)
+        chosen = [system for system in self.result.systems if system not in self.result.refused]
+        for system in chosen:
+            self._land(landing, system)
+        for system in chosen:
+            self.run_steps(system)
+        self.result.seconds = time.monotonic() - started
+        ops.record(self.lake, self.result)
         return self.result
 
     def plans(self) -> list[Plan]:
@@ -335,10 +335,11 @@ class Run:
         self.report(name)
         started = time.monotonic()
         done.rows_in = self._rows_in(plan)
+        suit_to_step(self.lake.spark, done.rows_in, plan.cells)
         name_jobs(self.lake.spark, name)
         for done.tries in range(1, STEP_TRIES + 1):
             try:
-                with self.lake.execution.step(done.rows_in, plan.cells), self.lake.held.step():
+                with self.lake.held.step():
                     done.written = self._execute(step, plan, done.audits)
                 done.outcome = "unchanged" if done.written.version is None else "written"
                 break

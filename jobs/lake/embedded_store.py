@@ -18,11 +18,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from jobs.errors import ConstraintBroken
-from jobs.execution import Execution
 from jobs.lake import form
 from jobs.lake.arrow import arrow_schema, cast, nullable
 from jobs.lake.arrow_regions import differing_partitions, outside
@@ -48,12 +47,12 @@ class EmbeddedStore:
     It ``gives_way`` where there is another store for what is too much for this process.
     """
 
-    def __init__(self, execution: Execution, log: Log, held: Held, gives_way: bool) -> None:
-        self._execution = execution
+    def __init__(self, spark: SparkSession, log: Log, held: Held, gives_way: bool) -> None:
+        self.spark = spark
         self._gives_way = gives_way
         self.log = log
         self.held = held
-        self._is_local = (execution.spark.sparkContext.master or "").startswith("local[")
+        self._is_local = (spark.sparkContext.master or "").startswith("local[")
         self._kept: dict[str, tuple[int, Rows]] = {}
         self._lock = threading.Lock()
 
@@ -226,7 +225,7 @@ class EmbeddedStore:
         return Rows(lambda: self._frame(arrow), arrow)
 
     def _frame(self, arrow: pa.Table) -> DataFrame:
-        return self._execution.spark.createDataFrame(cast(arrow, nullable(arrow.schema)))
+        return self.spark.createDataFrame(cast(arrow, nullable(arrow.schema)))
 
     def _file(self, table: type[Table], path: str, file: DataFile) -> pa.Table:
         schema = arrow_schema(table)

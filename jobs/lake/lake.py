@@ -18,7 +18,6 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.errors import SPARK_ERRORS
-from jobs.execution import Execution
 from jobs.lake import form
 from jobs.lake.arrow import arrow_schema
 from jobs.lake.commits import Commit, DataFile, Difference, Progress
@@ -49,15 +48,15 @@ class Lake:
         self.storage = Storage(spark)
         self.root = self.storage.absolute(root)
         self.log = Log(self.storage)
-        self.execution = Execution(spark, is_embeddable(self.root))
+        self.is_here = is_embeddable(self.root)
         self._choice = store
         self._embedded_bytes = embedded_max_mib * MIB
         # Tables of which Spark would not hand over so much: its own from then on.
         self._too_large: set[type[Table]] = set()
         # Frames that are held or read within `Held.step` are let go at its end.
         self.held = Held()
-        self._spark_store = SparkStore(self.execution)
-        self._embedded_store = EmbeddedStore(self.execution, self.log, self.held, store == "auto")
+        self._spark_store = SparkStore(spark)
+        self._embedded_store = EmbeddedStore(spark, self.log, self.held, store == "auto")
         # Properties that the raw tables of a system get beside their contracts', by system.
         self.raw_properties: dict[str, dict[str, str]] = {}
         # Called before each commit; a holder that has lost the lake stops there.
@@ -66,8 +65,8 @@ class Lake:
     # -- where and which version -------------------------------------------------
 
     def path(self, table: type[Table]) -> str:
-        parts = (self.root, table.layer.value, table.system, table_name(table))
-        return "/".join(filter(None, parts))
+        parts = [self.root, table.layer.value, table.system, table_name(table)]
+        return "/".join(part for part in parts if part)
 
     def version(self, table: type[Table]) -> int | None:
         """The table's latest version, or None where there is no table."""
@@ -103,8 +102,8 @@ class Lake:
 
     def is_embedded(self, table: type[Table], incoming: int | None = 0) -> bool:
         """Whether the table goes through delta-rs; ``incoming`` bytes are about to come."""
-        if self._choice != "auto" or not self.execution.is_here:
-            return self._choice == "embedded" and self.execution.is_here
+        if self._choice != "auto" or not self.is_here:
+            return self._choice == "embedded" and self.is_here
         extent = self.extent(table)
         if incoming is None or extent is None or extent.size + incoming > self._embedded_bytes:
             return False
@@ -276,7 +275,8 @@ class Lake:
     ) -> Written:
         """Add rows to the table, which is made where it is not there."""
         self.create(table, incoming)
-        store, path, version = self._store(table, incoming), self.path(table), self._now(table)
+        store, path = self._store(table, incoming), self.path(table)
+        version = self._now(table)
         self.before_commit()
         store.append(table, path, rows, self._mark(table, progress))
         return self._committed(table, store, version, progress)
@@ -288,8 +288,7 @@ class Lake:
         arrow = pa.Table.from_pylist(
             [dict(zip(table.columns, row, strict=True)) for row in values], arrow_schema(table)
         )
-        rows = Rows(lambda: self.execution.spark.createDataFrame(arrow), arrow)
-        return self.append(table, rows, progress)
+        return self.append(table, Rows(lambda: self.spark.createDataFrame(arrow), arrow), progress)
 
     def mark(self, table: type[Table], progress: Progress) -> None:
         """Commit progress alone: what was consumed changed nothing in the table."""
@@ -386,7 +385,8 @@ class Lake:
         return self._written(table)
 
     def _written(self, table: type[Table]) -> Written:
-        commit = self.commit(table, version := self._now(table))
+        version = self._now(table)
+        commit = self.commit(table, version)
         assert commit is not None
         return Written(version=version, rows_out=commit.rows, rows_copied=commit.rows_copied)
 

@@ -12,8 +12,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from jobs.execution import suited
 from jobs.lake.predicates import days_predicate
+from jobs.session import in_one_task
 from schemas.contract import Table
 
 
@@ -29,8 +29,8 @@ class Rows:
 
     @property
     def frame(self) -> DataFrame:
-        # Rows may be kept from a step that plans in one way to one that does in the other.
-        return suited(self._frame)
+        # Rows may be kept from a step whose plans are interpreted to one that compiles them.
+        return in_one_task(self._frame)
 
     @cached_property
     def _frame(self) -> DataFrame:

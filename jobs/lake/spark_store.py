@@ -10,7 +10,6 @@ from typing import Any
 from delta.tables import DeltaTable, DeltaTableBuilder
 from pyspark.sql import Column, DataFrame, SparkSession
 
-from jobs.execution import Execution, suited
 from jobs.lake import form
 from jobs.lake.commits import DataFile
 from jobs.lake.predicates import days_predicate, partitions_predicate, sql_text
@@ -23,6 +22,7 @@ from jobs.lake.regions import (
     changed_rows,
     rows_in,
 )
+from jobs.session import in_one_task
 from jobs.storage import escaped
 from schemas.contract import Table, description, is_by_date, struct_type
 from transforms.techniques.holding import hold
@@ -31,20 +31,16 @@ from transforms.techniques.holding import hold
 class SparkStore:
     """Every method takes the table's path; ``mark`` is the commit's user metadata."""
 
-    def __init__(self, execution: Execution) -> None:
-        self._execution = execution
-        # A command takes its user metadata from the session, which threads share.
+    def __init__(self, spark: SparkSession) -> None:
+        self.spark = spark
+        # A command takes its user metadata from the session, which all threads share.
         self._marking = threading.Lock()
-
-    @property
-    def spark(self) -> SparkSession:
-        return self._execution.spark
 
     # -- reading -----------------------------------------------------------------------
 
     def read(self, table: type[Table], path: str, version: int) -> DataFrame:
         """The table's newest rows, in the contract's columns."""
-        return suited(self.spark.read.format("delta").load(path).select(*table.columns))
+        return in_one_task(self.spark.read.format("delta").load(path).select(*table.columns))
 
     def row_count(self, path: str) -> int:
         """Rows of the table, told by its log alone."""
@@ -56,7 +52,7 @@ class SparkStore:
         places = [escaped(f"{path}/{file.path}") for file in files]
         # The partition's value stands in the file's path, and there alone.
         reader = self.spark.read.format("parquet").schema(schema).option("basePath", path)
-        return suited(reader.load(places).select(*table.columns))
+        return in_one_task(reader.load(places).select(*table.columns))
 
     def hold(self, table: type[Table] | None, frame: DataFrame) -> Rows:
         """The frame computed once. Plans built on it start from its rows.

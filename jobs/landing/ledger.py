@@ -72,6 +72,7 @@ class Landing:
 
     def __init__(self, lake: Lake, root: str) -> None:
         self.lake = lake
+        self.spark = lake.spark
         if not lake.storage.is_folder(root):
             raise UsageError(
                 f"the landing folder {root} does not exist. Name with --landing the folder that "
@@ -194,9 +195,7 @@ class Landing:
         now: datetime,
         policy: LinePolicy | None,
     ) -> Load:
-        files = formats.inspect(
-            self.lake.execution.spark, self.lake.storage, source, self.root, waiting
-        )
+        files = formats.inspect(self.spark, self.lake.storage, source, self.root, waiting)
         loaded = self._loaded.get((source.system, table_name(source)), {})
         load_id = max(loaded.values(), default=0) + 1
         try:
@@ -224,7 +223,7 @@ class Landing:
         )
 
     def _judged(self, source: type[Source], file: LandedFile) -> LandedFile:
-        if file.fault or formats.is_readable(self.lake.execution.spark, source, self.root, file):
+        if file.fault or formats.is_readable(self.spark, source, self.root, file):
             return file
         return replace(file, fault="unreadable_file")
 
@@ -238,7 +237,7 @@ class Landing:
         now: datetime,
         policy: LinePolicy | None,
     ) -> Written:
-        frame = formats.read(self.lake.execution.spark, source, self.root, files)
+        frame = formats.read(self.spark, source, self.root, files)
         load = {"loaded_at": F.lit(now.astimezone(UTC)), "load_id": F.lit(load_id).cast("bigint")}
         named = [[f.name, f.size, f.modified_micros, load_id] for f in files]
         incoming = sum(text_bytes(f.name, f.size) for f in files)

@@ -25,11 +25,10 @@ from typing import Any
 import psutil
 from pyspark.sql import SparkSession
 
-from jobs.execution import compiling
 from jobs.lake.lake import Lake
 from jobs.landing.ledger import Landing
 from jobs.privacy import load_privacy
-from jobs.session import build_session
+from jobs.session import build_session, suit_to
 from schemas.contract import Source, raw_table
 from schemas.medspa_landing import Activities, Leads
 from tests.bench.measured import machine
@@ -141,7 +140,8 @@ def main() -> None:
     arguments.add_argument("--activities", type=int, default=1_000_000)
     arguments.add_argument("--repeat", type=int, default=5)
     chosen = arguments.parse_args()
-    spark = compiling(build_session())
+    spark = build_session()
+    suit_to(spark, 1 << 30)
     rules = load_privacy(["medspa"])["medspa"].rules
     print(f"{machine()}, of {chosen.repeat} pairs\n\n{HEAD}", flush=True)
     with tempfile.TemporaryDirectory() as scratch:

@@ -26,12 +26,11 @@ from pyspark.sql import functions as F
 
 from jobs.engine.runner import Run
 from jobs.errors import SPARK_ERRORS
-from jobs.execution import compiling, interpreting
 from jobs.lake.commits import Progress
 from jobs.lake.form import nullable
 from jobs.lake.lake import Lake
 from jobs.lake.regions import Rows
-from jobs.session import build_session
+from jobs.session import SMALL_LANDING_BYTES, build_session, suit_to
 from jobs.settings import load_policy
 from jobs.systems import STEPS
 from schemas.contract import struct_type
@@ -300,17 +299,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
         folder = Path(name)
         if chosen.users:
+            suit_to(spark, SMALL_LANDING_BYTES + 1)
             print(f"{chosen.users:,} users, {chosen.days} days on each of which 1 % change\n")
             print(f"| | first load | days 2 to 4 | last three days | last to early "
                   f"| rewrite to it, last days | rows written on day {chosen.days} |")  # fmt: skip
             print("|---|---:|---:|---:|---:|---:|---:|", flush=True)
-            print(thirty_days(compiling(spark), folder, chosen.users, chosen.days), flush=True)
-        few = interpreting(spark)
+            print(thirty_days(spark, folder, chosen.users, chosen.days), flush=True)
+        suit_to(spark, 0)
         print("\n| case | " + " | ".join(one.name for one in CONTENDERS) + " |")
         print("|---|" + "---|" * len(CONTENDERS))
         for number, case in enumerate(CASES):
             told = [
-                outcome(few, one, folder / f"case_{number}_{one.name}", case) for one in CONTENDERS
+                outcome(spark, one, folder / f"case_{number}_{one.name}", case)
+                for one in CONTENDERS
             ]
             print(f"| {case} | " + " | ".join(told) + " |", flush=True)
     spark.stop()

@@ -21,8 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.demo import sample_social
-from jobs.execution import compiling
-from jobs.session import build_session
+from jobs.session import SMALL_LANDING_BYTES, build_session, suit_to
 from tests.bench.measured import (
     BUILD_HEAD,
     DAYS_HEAD,
@@ -86,8 +85,9 @@ def counted(activity: DataFrame, **settings: bool | int) -> tuple[float, dict[da
 
 def sketches(users: int, folder: Path) -> str:
     """A row per size of sketch: seconds, the largest and the root mean square relative error."""
-    spark = compiling(build_session({"spark.master": "local[2]"}))
+    spark = build_session({"spark.master": "local[2]"})
     spark.sparkContext.setLogLevel("OFF")
+    suit_to(spark, SMALL_LANDING_BYTES + 1)
     user_days(spark, users, LATE).write.parquet(str(folder / "activity"))
     activity = spark.read.parquet(str(folder / "activity"))
     exact_seconds, exact = counted(activity, approximate_active_users=False, sketch_lg_k=0)

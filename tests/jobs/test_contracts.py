@@ -28,9 +28,9 @@ from jobs.engine.step import (
     days,
     keys,
 )
-from jobs.execution import interpreting
 from jobs.lake.form import nullable, shape
 from jobs.package import package
+from jobs.session import suit_to
 from jobs.settings import load_policy, system_settings
 from jobs.systems import STEPS
 from schemas import healthcare
@@ -107,11 +107,6 @@ def test_each_table_is_written_by_one_step_after_what_it_reads() -> None:
         assert made == set(SYSTEMS[name].TABLES)
 
 
-@pytest.fixture(scope="module")
-def interpreted(spark: SparkSession) -> SparkSession:
-    return interpreting(spark)
-
-
 def frame_of(spark: SparkSession, step: Step, read: Read) -> DataFrame:
     """An empty frame as a step's function gets it for a read."""
     table = step.output if isinstance(read, Own) and read.table is None else read.table
@@ -121,10 +116,10 @@ def frame_of(spark: SparkSession, step: Step, read: Read) -> DataFrame:
 
 @pytest.mark.parametrize("step", ALL_STEPS, ids=name_of)
 def test_a_step_gives_its_contract_on_empty_inputs(
-    interpreted: SparkSession, step: Step, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, step: Step, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Made anew and, where its function tells the two apart, following a change."""
-    spark = interpreted
+    suit_to(spark, 0)
     # What a function holds has its columns before it is computed.
     monkeypatch.setattr(
         *(type(spark.range(0)), "localCheckpoint"),
@@ -226,7 +221,7 @@ ROOMS = (
     *("demo", "run", "dictionary", "telling", "systems"),
     *("engine", "privacy", "landing", "lake", "lease"),
 )
-BELOW_ALL = ("settings", "key", "session", "execution", "class_archive", "storage", "errors")
+BELOW_ALL = ("settings", "key", "session", "class_archive", "storage", "errors")
 
 
 def test_imports_inside_jobs_go_one_way() -> None:

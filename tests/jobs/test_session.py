@@ -6,12 +6,24 @@ import multiprocessing
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from py4j.java_gateway import GatewayClient
-from pyspark.sql import SparkSession
+from pyspark.sql import SparkSession, Window
 from pyspark.sql import functions as F
 
-from jobs.session import SMALL_PLACES_BYTES, _one_at_a_time, are_small, name_jobs
+from jobs.session import (
+    SMALL_LANDING_BYTES,
+    SMALL_PLACES_BYTES,
+    SMALL_STEP_CELLS,
+    SMALL_STEP_ROWS,
+    _one_at_a_time,
+    are_small,
+    in_one_task,
+    name_jobs,
+    suit_to,
+    suit_to_step,
+)
 
 
 def test_places_are_small_where_all_of_them_are_known_to_hold_little(tmp_path: Path) -> None:
@@ -83,3 +95,39 @@ def test_jobs_go_by_the_name_that_their_thread_gave(spark: SparkSession) -> None
     finally:
         for key in ("spark.job.description", "callSite.short", "callSite.long"):
             spark.sparkContext.setLocalProperty(key, None)
+
+
+def _plan(spark: SparkSession) -> str:
+    """The plan of a step that joins, unites, groups and ranks what it reads."""
+    visits, users = (
+        in_one_task(spark.createDataFrame(pa.table({"user": [1], name: [2]})))
+        for name in ("at", "age")
+    )
+    both = visits.join(users, on="user", how="left").groupBy("user").agg(F.max("at").alias("at"))
+    united = both.unionByName(visits.select("user", "at")).join(users, on="user")
+    first = F.row_number().over(Window.partitionBy("user").orderBy("at"))
+    ranked = united.withColumn("first", first).where("first = 1")
+    assert ranked.count() == 1
+    return ranked._jdf.queryExecution().executedPlan().toString()
+
+
+def test_a_step_over_little_is_one_task_until_there_is_much(spark: SparkSession) -> None:
+    keys = ("spark.sql.shuffle.partitions", "spark.sql.autoBroadcastJoinThreshold")
+    try:
+        suit_to(spark, SMALL_LANDING_BYTES)
+        suit_to_step(spark, SMALL_STEP_ROWS, SMALL_STEP_CELLS)
+        assert "Exchange" not in _plan(spark)
+        for rows, cells in ((SMALL_STEP_ROWS + 1, 0), (1, SMALL_STEP_CELLS + 1)):
+            suit_to(spark, 0)
+            suit_to_step(spark, rows, cells)
+            assert "Exchange" in _plan(spark)
+            assert "Coalesce" not in _plan(spark)
+        given = spark.sparkContext.getConf()
+        assert [spark.conf.get(key) for key in keys] == [given.get(key) for key in keys]
+        suit_to(spark, SMALL_LANDING_BYTES + 1)
+        assert "Exchange" in _plan(spark)
+        # Elsewhere a lake is read by as many tasks as there are.
+        suit_to(spark, 0, is_here=False)
+        assert "Coalesce" not in _plan(spark)
+    finally:
+        suit_to(spark, 0)

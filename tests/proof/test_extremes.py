@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.execution import compiling
+from jobs.session import suit_to_step
 from schemas.saas_landing import StgAppDevices
 from schemas.saas_marketing import IntContacts
 from schemas.saas_operations import IntDeviceOutages
@@ -27,7 +27,7 @@ DAY = {"as_of": date(2025, 3, 2), "reporting_time_zone": "UTC"}
 
 def test_a_device_with_a_million_events_in_an_hour(spark: SparkSession) -> None:
     """One in a hundred of them that it is offline: the next one ends that."""
-    spark = compiling(spark)
+    suit_to_step(spark, EVENTS)
     events = spark.range(EVENTS).selectExpr(
         *("concat('e', id) AS event_id", "'d' AS device_id"),
         "timestamp_micros(1740823200000000 + id * 3600) AS occurred_at",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs import execution
+from jobs import session
 from jobs.lake.lake import Lake
 from schemas.catalog import SYSTEMS
 from schemas.contract import Source, Table, qualified_name, table_name
@@ -33,7 +33,6 @@ ONE_TABLE_IN = {"medspa": 4, "ecommerce": 4, "saas": 8}
 # Where [engine]'s bounds are at their ends, too: both stores, followed and made anew.
 ENGINE_AT_ENDS = ("web",)
 _ROWS_TOLD = 3
-_FEW = 20
 
 
 class _MixedLake(Lake):
@@ -58,8 +57,8 @@ def test_a_lake_that_followed_random_changes_is_the_one_built_from_all(
 
     The second and the third run have each setting at its highest, the two before the last at
     its lowest; the later of each two leaves what is built at once of what has landed by then.
-    At the end, with the settings drawn, a rebuilt lake is the same; there steps of more than
-    a few rows are compiled and shuffle, as those of many do, and all others are one task.
+    At the end, with the settings drawn, a rebuilt lake is the same; its plans are compiled and
+    shuffle, as they do where much has landed, and all others are one task.
     Other landings: VARVE_FUZZ_SEEDS=1,2,3 make proof; the other store in all runs but the
     last: VARVE_FUZZ_ENGINE=spark.
     """
@@ -98,11 +97,8 @@ def test_a_lake_that_followed_random_changes_is_the_one_built_from_all(
 
     lake = lake_of(spark, tmp_path / "lake", drawn)
     with monkeypatch.context() as patched:
-        patched.setattr(execution, "SMALL_STEP_ROWS", _FEW)
-        done = run_system(
-            lake, landed, landing.as_of, system=system, policy=drawn, full_refresh=True
-        )
-    assert len({step.rows_in > _FEW for step in done.steps}) == 2
+        patched.setattr(session, "SMALL_LANDING_BYTES", 0)
+        run_system(lake, landed, landing.as_of, system=system, policy=drawn, full_refresh=True)
     rebuilt = contents(lake, system)
     _assert_same(followed, rebuilt, f"followed, seed {seed}", "rebuilt")
     if system == "saas":
