@@ -275,6 +275,7 @@ class Run:
             run_id, now = self.result.run_id, self.result.started_at
             loads = landing.load(source, raw, run_id, now, self._policies.get(source))
             self.result.loads.extend(loads)
+        landing.note(self.result.run_id)
 
     # -- the steps -----------------------------------------------------------------
 

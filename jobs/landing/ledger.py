@@ -1,8 +1,8 @@
 """Files to raw: each landed file is loaded once.
 
-Which files are loaded stands in ``ops.landed_files``. A raw commit itself names
-the files that it holds, so that where a run is killed between the raw commit
-and the note, the next run makes the note.
+Which files are loaded stands in ``ops.landed_files``: of a system's sources one commit for
+all. A raw commit itself names the files that it holds, so that where a run is killed between
+the raw commit and the note, the next run makes the note.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class Landing:
             )
         self.root = lake.storage.absolute(root)
         self._loaded: dict[tuple[str, str], dict[tuple[str, int, int], int]] = {}
+        self._unnoted: list[_Note] = []
         for row in lake.collect(LandedFiles):
             identity = (row["landed_file"], row["size_bytes"], _micros(row["modified_at"]))
             loaded = self._loaded.setdefault((row["system_name"], row["source"]), {})
@@ -152,7 +153,8 @@ class Landing:
             if own and source.has_policy and not is_audited(self.lake, source, load_id):
                 audit_load(self.lake, source, raw, load_id, progress.run_id if progress else "")
             notes += own
-        self.note(notes, run_id="mended")
+        self._remember(notes)
+        self.note(run_id="mended")
 
     def load(
         self,
@@ -162,7 +164,7 @@ class Landing:
         now: datetime,
         policy: LinePolicy | None = None,
     ) -> list[Load]:
-        """Append the waiting files of a source to its raw table, and note them.
+        """Append the waiting files of a source to its raw table; they are still to be noted.
 
         ``policy`` says what of a line is stored, if the source declares one.
         """
@@ -170,21 +172,27 @@ class Landing:
         assert not waiting or source.has_policy is (policy is not None)
         loads = []
         for start in range(0, len(waiting), FILES_PER_LOAD):
+            if start:
+                # What a killed run left is told by the newest raw commit alone.
+                self.note(run_id)
             files = waiting[start : start + FILES_PER_LOAD]
             loads.append(self._load_part(source, raw, files, run_id, now, policy))
         return loads
 
-    def note(self, notes: Sequence[_Note], run_id: str) -> None:
-        """Write into the ledger that files are loaded."""
-        if not notes:
-            return
-        for system, source, name, size, modified, load_id in notes:
-            self._loaded.setdefault((system, source), {})[name, size, modified] = load_id
+    def note(self, run_id: str) -> None:
+        """Write into the ledger, in one commit, what was loaded since the last time."""
         values = [
             (*place, size, datetime.fromtimestamp(0, UTC) + timedelta(microseconds=modified), load)
-            for *place, size, modified, load in notes
+            for *place, size, modified, load in self._unnoted
         ]
-        self.lake.append_values(LandedFiles, values, Progress(run_id=run_id))
+        if values:
+            self.lake.append_values(LandedFiles, values, Progress(run_id=run_id))
+        self._unnoted.clear()
+
+    def _remember(self, notes: Sequence[_Note]) -> None:
+        for system, source, name, size, modified, load_id in notes:
+            self._loaded.setdefault((system, source), {})[name, size, modified] = load_id
+        self._unnoted += notes
 
     def _load_part(
         self,
@@ -208,10 +216,7 @@ class Landing:
             files = judged
             written = self._append(source, raw, files, load_id, run_id, now, policy)
         actions = audit_load(self.lake, source, raw, load_id, run_id) if policy else {}
-        self.note(
-            [_note(source, f.name, f.size, f.modified_micros, load_id) for f in files],
-            run_id=run_id,
-        )
+        self._remember([_note(source, f.name, f.size, f.modified_micros, load_id) for f in files])
         return Load(
             source=source,
             raw=raw,

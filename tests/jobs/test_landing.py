@@ -62,6 +62,7 @@ def load_web(lake: Lake, landing: Path) -> Load:
     """Load what waits for web/events as one load."""
     folder = Landing(lake, str(landing))
     [load] = folder.load(web.Events, web.RawEvents, "r", datetime(2025, 3, 1, tzinfo=UTC))
+    folder.note("r")
     assert folder.waiting(web.Events) == Landing(lake, str(landing)).waiting(web.Events) == []
     return load
 
