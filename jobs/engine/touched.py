@@ -33,7 +33,7 @@ class Inputs:
         self.is_anew = plan.mode == ANEW
         # What is made of it is not held, but computed for each of its uses.
         self.is_large = self.is_anew and lake.is_large(plan.size, plan.cells)
-        self._changes: dict[type[Table], DataFrame] = {}
+        self._changes: dict[type[Table], Rows] = {}
 
     @cached_property
     def frames(self) -> list[DataFrame]:
@@ -129,13 +129,16 @@ class Inputs:
 
     def changes(self, table: type[Table]) -> DataFrame:
         """The rows that came (``change`` = 1) or went (-1); each at most once per grain."""
+        return self._changed_rows(table).frame
+
+    def _changed_rows(self, table: type[Table]) -> Rows:
         if table not in self._changes:
             what = self._difference(table)
             if what.partitions:
-                changes = self.lake.changes(table, what)
-                self._changes[table] = self.lake.hold(changes, near=self.step.output).frame
+                self._changes[table] = self.lake.changes(table, what, near=self.step.output)
             else:
-                self._changes[table] = self.lake.empty(table).withColumn("change", F.lit(1))
+                none = self.lake.empty(table).withColumn("change", F.lit(1))
+                self._changes[table] = Rows(none)
         return self._changes[table]
 
     def _difference(self, table: type[Table]) -> Difference:
@@ -148,8 +151,11 @@ class Inputs:
             return set()
         if table.partitioned_by == (column,):
             return {date.fromisoformat(value) for value in what.partitions if value is not None}
-        changed = self.changes(table).select(column).distinct()
-        return {row[0] for row in changed.collect() if row[0] is not None}
+        changed = self._changed_rows(table)
+        if changed.arrow is not None:
+            return set(pc.unique(changed.arrow[column]).to_pylist()) - {None}
+        found = changed.frame.select(column).distinct()
+        return {row[0] for row in found.collect() if row[0] is not None}
 
     @cached_property
     def first_touched_day(self) -> date | None:

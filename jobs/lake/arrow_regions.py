@@ -1,4 +1,4 @@
-"""Which stored rows a region means, and which partitions differ: of Arrow's tables."""
+"""Which stored rows a region means, and which rows and partitions differ: of Arrow's tables."""
 
 from __future__ import annotations
 
@@ -76,3 +76,38 @@ def _alike(table: type[Table], stored: pa.Table, new: pa.Table) -> bool:
 def _ordered(table: type[Table], rows: pa.Table, first: str | None = None) -> pa.Table:
     keys = [*([first] if first else []), *[name for name in table.grain if name != first]]
     return rows.sort_by([(name, "ascending") for name in keys])
+
+
+def came_and_went(table: type[Table], before: pa.Table, after: pa.Table) -> pa.Table:
+    """As `regions.came_and_went`, of rows so few that Python may look at each."""
+    old, new = _told(table, before), _told(table, after)
+    came = after.filter(_is_not_in(set(old), new))
+    went = before.filter(_is_not_in(set(new), old))
+    return pa.concat_tables([with_change(came, 1), with_change(went, -1)])
+
+
+def with_change(rows: pa.Table, change: int) -> pa.Table:
+    """The rows with ``change``, which is the same for all."""
+    return rows.append_column("change", pa.repeat(pa.scalar(change, pa.int32()), rows.num_rows))
+
+
+def _is_not_in(others: set[tuple[Any, ...]], rows: list[tuple[Any, ...]]) -> pa.Array:
+    return pa.array([row not in others for row in rows], pa.bool_())
+
+
+def _told(table: type[Table], rows: pa.Table) -> list[tuple[Any, ...]]:
+    """Each row as a value that is equal to another's only where every column is told alike."""
+    columns = (_told_alike(rows[name]) for name in table.columns)
+    return list(zip(*columns, strict=True))
+
+
+def _told_alike(column: pa.ChunkedArray) -> list[Any]:
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        # Python's instants are dear to make.
+        return column.cast(pa.int64()).to_pylist()
+    if pa.types.is_floating(kind):
+        # -0.0 is not 0.0, and NaN is itself.
+        return column.cast(pa.string()).to_pylist()
+    values = column.to_pylist()
+    return list(map(repr, values)) if pa.types.is_list(kind) else values

@@ -24,8 +24,8 @@ from pyspark.sql import types as T
 from jobs.errors import ConstraintBroken
 from jobs.lake import form
 from jobs.lake.arrow import arrow_schema, cast, nullable
-from jobs.lake.arrow_regions import differing_partitions, outside
-from jobs.lake.commits import DataFile
+from jobs.lake.arrow_regions import came_and_went, differing_partitions, outside, with_change
+from jobs.lake.commits import DataFile, Difference
 from jobs.lake.held import Held
 from jobs.lake.log import Log
 from jobs.lake.predicates import partitions_predicate
@@ -39,6 +39,8 @@ MOST_CELLS = 4_000_000
 _MOST_KEPT_CELLS = 16_000_000
 # Each rule that looks at a plan walks over the rows of its local relations, however many.
 _MOST_LOCAL_ROWS = 2_000
+# Spark begins to be faster at telling which rows differ.
+_MOST_COMPARED_CELLS = 200_000
 
 
 class EmbeddedStore:
@@ -74,6 +76,16 @@ class EmbeddedStore:
         """The rows of some of the table's files, as Arrow."""
         parts = [self._file(table, path, file) for file in files]
         return pa.concat_tables(parts) if parts else arrow_schema(table).empty_table()
+
+    def changes(self, table: type[Table], path: str, what: Difference) -> Rows | None:
+        """As `Lake.changes`; None where rows came and went that are many to compare."""
+        after = self.arrow_of(table, path, what.added)
+        if not what.removed:
+            return self._as_rows(with_change(after, 1))
+        before = self.arrow_of(table, path, what.removed)
+        if (before.num_rows + after.num_rows) * after.num_columns > _MOST_COMPARED_CELLS:
+            return None
+        return self._as_rows(came_and_went(table, before, after))
 
     def arrow(self, table: type[Table], path: str, version: int) -> pa.Table:
         """The table's rows as of its newest version, as Arrow."""
@@ -146,10 +158,12 @@ class EmbeddedStore:
         self._commit(path, here.version() + 1, "ADD COLUMNS", mark, [{"metaData": metadata}])
 
     def append(self, table: type[Table], path: str, rows: Rows, mark: str) -> None:
-        # A raw table may have columns that its contract has lost: NULL from now on.
         arrow = _arrow(table, rows)
-        lost = len(DeltaTable(path).schema().fields) > arrow.num_columns
-        self._write(table, path, arrow, mark, mode="append", schema_mode="merge" if lost else None)
+        stored = DeltaTable(path)
+        # A raw table may have columns that its contract has lost: NULL from now on.
+        lost = len(stored.schema().fields) > arrow.num_columns
+        merge = "merge" if lost else None
+        self._write(table, stored, arrow, mark, mode="append", schema_mode=merge)
 
     def replace(self, table: type[Table], path: str, rows: Rows, mark: str) -> None:
         """Replace all rows, whatever they were."""
@@ -240,7 +254,7 @@ class EmbeddedStore:
     def _write(
         self,
         table: type[Table],
-        path: str,
+        stored: str | DeltaTable,
         arrow: pa.Table,
         mark: str,
         mode: Any,
@@ -250,7 +264,7 @@ class EmbeddedStore:
         properties = CommitProperties(custom_metadata={"userMetadata": mark})
         try:
             write_deltalake(
-                path,
+                stored,
                 arrow,
                 mode=mode,
                 predicate=predicate,

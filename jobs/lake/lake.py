@@ -144,18 +144,18 @@ class Lake:
         # Of Arrow, so that Spark knows that it is empty and plans nothing on it.
         return self._embedded_store.empty(table)
 
-    def changes(self, table: type[Table], what: Difference) -> DataFrame:
+    def changes(self, table: type[Table], what: Difference, *, near: type[Table]) -> Rows:
         """The rows that came (``change`` = 1) or went (-1); each at most once per grain.
 
-        ``what`` is what commits changed by file: rows that a file only carried on into
-        another are in both, and neither came nor went.
+        ``what`` tells it by file: of rows that are in files of both kinds none came or went.
         """
         store, path = self._store(table), self.path(table)
-        after = store.rows_of(table, path, what.added)
-        if not what.removed:
-            return after.withColumn("change", F.lit(1))
-        before = store.rows_of(table, path, what.removed)
-        return came_and_went(table, before, after)
+        if isinstance(store, EmbeddedStore) and (few := store.changes(table, path, what)):
+            return few
+        changed = store.rows_of(table, path, what.added).withColumn("change", F.lit(1))
+        if before := what.removed:
+            changed = came_and_went(table, store.rows_of(table, path, before), changed)
+        return self.hold(changed, near=near)
 
     def hold(
         self,

@@ -8,9 +8,10 @@ from decimal import Decimal
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
+from jobs.lake import arrow_regions, regions
 from jobs.lake.form import nullable
 from jobs.lake.regions import row_hash
-from schemas.contract import Column, struct_type
+from schemas.contract import Column, Table, struct_type
 from schemas.ecommerce import ProductCategory
 
 
@@ -23,19 +24,20 @@ def test_arrays_that_are_written_alike_differ(spark: SparkSession) -> None:
 
 
 def test_values_of_every_kind_differ_by_a_little(spark: SparkSession) -> None:
-    """Also where NULL stands, and which of the two zeros it is."""
+    """Also where NULL stands, and which of the two zeros it is; whoever compares them."""
     kinds = {
         T.StringType(): ["", "a", "0"],
-        T.DoubleType(): [0.0, -0.0, 5e-324, 0.1, 0.1 + 2**-56],
+        T.DoubleType(): [0.0, -0.0, 5e-324, 0.1, 0.1 + 2**-56, float("nan"), float("inf")],
         T.TimestampType(): [datetime(1999, 12, 31, 23, 59, 59, n) for n in (0, 1, 999999)],
         T.DateType(): [date(1, 1, 1), date(1970, 1, 1), date(9999, 12, 31)],
         T.DecimalType(18, 2): [Decimal(0), Decimal("0.01"), Decimal("-0.01")],
         T.DecimalType(38, 12): [Decimal("1e25"), Decimal(f"1{0:025}.{1:012}")],
         T.LongType(): [-(2**63), 0, 2**63 - 1],
         T.BooleanType(): [True, False],
+        T.ArrayType(T.StringType()): [[], [None], ["a", "b"], ["a, b"], ["null"]],
     }
     columns = {f"c{n}": Column(kind, "") for n, kind in enumerate([T.LongType(), *kinds])}
-    table = type("OfKinds", (), {"columns": columns, "grain": ("c0",)})
+    table: type[Table] = type("OfKinds", (), {"columns": columns, "grain": ("c0",)})
     usual = [None if n % 2 else values[0] for n, values in enumerate(kinds.values())]
     rows = [tuple(usual), (None,) * len(kinds)]
     for n, values in enumerate(kinds.values()):
@@ -45,3 +47,14 @@ def test_values_of_every_kind_differ_by_a_little(spark: SparkSession) -> None:
     frame = spark.createDataFrame([(1, *row) for row in rows], schema)
     hashes = frame.select(row_hash(table)).distinct()
     assert hashes.count() == len(once)
+
+    # Each row, by a key of its own, after the usual one, after itself, come and gone.
+    pairs = [(usual, row) for row in rows] + [(row, row) for row in rows]
+    before = [(n, *row) for n, (row, _) in enumerate(pairs)] + [(-1, *usual)]
+    after = [(n, *row) for n, (_, row) in enumerate(pairs)] + [(-2, *usual)]
+    frames = [spark.createDataFrame(rows, schema) for rows in (before, after)]
+    by_spark = regions.came_and_went(table, *frames).toArrow()
+    here = arrow_regions.came_and_went(table, *[frame.toArrow() for frame in frames])
+    assert here.schema.names == by_spark.schema.names == [*columns, "change"]
+    assert sorted(map(repr, here.to_pylist())) == sorted(map(repr, by_spark.to_pylist()))
+    assert here.num_rows == 2 * (len(once) - 1) + 2
