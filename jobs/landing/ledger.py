@@ -1,8 +1,9 @@
 """Files to raw: each landed file is loaded once.
 
-Which files are loaded stands in ``ops.landed_files``: of a system's sources one commit for
-all. A raw commit itself names the files that it holds, so that where a run is killed between
-the raw commit and the note, the next run makes the note.
+Which files are loaded stands in ``ops.landed_files``, and what a privacy policy did to their
+lines in ``ops.privacy_audit``: of a system's sources one commit each for all. A raw commit itself
+tells both, so that where a run is killed between the raw commit and these, the next run makes
+them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pyspark.sql import functions as F
 
@@ -22,15 +24,16 @@ from jobs.landing.column_names import columns_served, name_to_tell
 from jobs.landing.formats import LandedFile
 from jobs.landing.passed_over import PassedOver, folders_passed_over, why_passed_over
 from jobs.landing.policed import (
+    actions_of_load,
     applied,
     applied_here,
-    audit_load,
+    audits,
     is_audited,
 )
 from jobs.storage import PACKED, File
 from schemas.catalog import SYSTEMS
 from schemas.contract import Source, Table, table_name
-from schemas.ops import LandedFiles
+from schemas.ops import LandedFiles, PrivacyAudit
 from transforms.techniques.allow_list import Action
 from transforms.techniques.line_policy import LinePolicy
 
@@ -81,6 +84,7 @@ class Landing:
         self.root = lake.storage.absolute(root)
         self._loaded: dict[tuple[str, str], dict[tuple[str, int, int], int]] = {}
         self._unnoted: list[_Note] = []
+        self._unaudited: list[tuple[Any, ...]] = []
         for row in lake.collect(LandedFiles):
             identity = (row["landed_file"], row["size_bytes"], _micros(row["modified_at"]))
             loaded = self._loaded.setdefault((row["system_name"], row["source"]), {})
@@ -151,7 +155,7 @@ class Landing:
             ]
             load_id = own[0][-1] if own else 0
             if own and source.has_policy and not is_audited(self.lake, source, load_id):
-                audit_load(self.lake, source, raw, load_id, progress.run_id if progress else "")
+                self._audit(source, raw, load_id, progress.run_id if progress else "")
             notes += own
         self._remember(notes)
         self.note(run_id="mended")
@@ -180,19 +184,30 @@ class Landing:
         return loads
 
     def note(self, run_id: str) -> None:
-        """Write into the ledger, in one commit, what was loaded since the last time."""
+        """Write what was loaded since the last time into the ledger, and the audits before it."""
+        progress = Progress(run_id=run_id)
+        if self._unaudited:
+            self.lake.append_values(PrivacyAudit, self._unaudited, progress)
         values = [
             (*place, size, datetime.fromtimestamp(0, UTC) + timedelta(microseconds=modified), load)
             for *place, size, modified, load in self._unnoted
         ]
         if values:
-            self.lake.append_values(LandedFiles, values, Progress(run_id=run_id))
+            self.lake.append_values(LandedFiles, values, progress)
+        self._unaudited.clear()
         self._unnoted.clear()
 
     def _remember(self, notes: Sequence[_Note]) -> None:
         for system, source, name, size, modified, load_id in notes:
             self._loaded.setdefault((system, source), {})[name, size, modified] = load_id
         self._unnoted += notes
+
+    def _audit(
+        self, source: type[Source], raw: type[Table], load_id: int, run_id: str
+    ) -> dict[Action, int]:
+        counts = actions_of_load(self.lake, raw, load_id)
+        self._unaudited += audits(source, load_id, run_id, counts)
+        return counts
 
     def _load_part(
         self,
@@ -215,7 +230,7 @@ class Landing:
                 raise
             files = judged
             written = self._append(source, raw, files, load_id, run_id, now, policy)
-        actions = audit_load(self.lake, source, raw, load_id, run_id) if policy else {}
+        actions = self._audit(source, raw, load_id, run_id) if policy else {}
         self._remember([_note(source, f.name, f.size, f.modified_micros, load_id) for f in files])
         return Load(
             source=source,

@@ -11,13 +11,13 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pyarrow as pa
 from pyspark import cloudpickle
 from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
-from jobs.lake.commits import Progress
 from jobs.lake.lake import Lake
 from jobs.lake.regions import Rows
 from schemas.contract import Source, Table, table_name
@@ -65,16 +65,23 @@ def applied_here(policy: LinePolicy, landed: DataFrame, raw: type[Table]) -> Row
     return Rows(lambda: landed.sparkSession.createDataFrame(stored), stored)
 
 
-def audit_load(
-    lake: Lake, source: type[Source], raw: type[Table], load_id: int, run_id: str
-) -> dict[Action, int]:
-    """Write into ops.privacy_audit what was done to the lines of a load, and give it."""
-    counts = _of_load(lake, raw, load_id)
+def actions_of_load(lake: Lake, raw: type[Table], load_id: int) -> dict[Action, int]:
+    """To how many lines of the raw table's newest load what was done."""
+    counts: Counter[Action] = Counter()
+    files = [file for file in lake.newest_files(raw) if file.partition == str(load_id)]
+    for text, lines in lake.value_counts(raw, ACTIONS, files).items():
+        for action in text.split(BETWEEN_ACTIONS) if text else ():
+            name, what, rule = action.split(" ")
+            counts[name, what, rule] += lines
+    return dict(counts)
+
+
+def audits(
+    source: type[Source], load_id: int, run_id: str, counts: Mapping[Action, int]
+) -> list[tuple[Any, ...]]:
+    """What ops.privacy_audit says of a load, a value per column."""
     place = (run_id, source.system, table_name(source), load_id)
-    values = [(*place, *action, lines) for action, lines in sorted(counts.items())]
-    if values:
-        lake.append_values(PrivacyAudit, values, Progress(run_id=run_id))
-    return counts
+    return [(*place, *action, lines) for action, lines in sorted(counts.items())]
 
 
 def is_audited(lake: Lake, source: type[Source], load_id: int) -> bool:
@@ -84,17 +91,6 @@ def is_audited(lake: Lake, source: type[Source], load_id: int) -> bool:
         (row["system_name"], row["source"], row["load_id"]) == place
         for row in lake.collect(PrivacyAudit)
     )
-
-
-def _of_load(lake: Lake, raw: type[Table], load_id: int) -> dict[Action, int]:
-    """Lines by what was done to them, of the raw table's newest load."""
-    counts: Counter[Action] = Counter()
-    files = [file for file in lake.newest_files(raw) if file.partition == str(load_id)]
-    for text, lines in lake.value_counts(raw, ACTIONS, files).items():
-        for action in text.split(BETWEEN_ACTIONS) if text else ():
-            name, what, rule = action.split(" ")
-            counts[name, what, rule] += lines
-    return dict(counts)
 
 
 def by_action(counts: Mapping[Action, int]) -> dict[str, int]:

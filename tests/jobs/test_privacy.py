@@ -21,12 +21,13 @@ from jobs.engine.results import RunResult
 from jobs.engine.runner import Run
 from jobs.errors import UsageError
 from jobs.lake.lake import Lake
-from jobs.lake.regions import Rows
+from jobs.lake.regions import Rows, Written
 from jobs.landing import formats, ledger, policed
 from jobs.landing.ledger import Landing
 from jobs.privacy import has_policy, load_privacy
 from jobs.settings import load_policy, privacy_values
 from schemas.catalog import SYSTEMS
+from schemas.contract import Table
 from schemas.ops import LandedFiles, PrivacyAudit
 from tests.landing_files import lake_of, policy_of, write_csv
 from tests.proof.canaries import places_of
@@ -219,18 +220,25 @@ def test_no_plan_of_landing_has_a_name_that_may_be_a_value(
 def test_a_killed_run_leaves_no_count_missing_nor_double(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the raw commit, and after the audit of it, each before the files are noted."""
+    """After the raw commits, and after the audit of them, each before the files are noted."""
     landing = tmp_path / "landing"
     write_landing(landing)
+    append = Lake.append_values
 
-    def killed(*arguments: Any, **named: Any) -> None:
-        raise KeyboardInterrupt
+    for killed_at in (PrivacyAudit, LandedFiles):
 
-    for method in ("audit_load", "note"):
+        def append_or_be_killed(
+            self: Lake, table: type[Table], *arguments: Any, at: type[Table] = killed_at
+        ) -> Written:
+            if table is at:
+                raise KeyboardInterrupt
+            return append(self, table, *arguments)
+
         with monkeypatch.context() as patched:
-            patched.setattr(ledger if method == "audit_load" else Landing, method, killed)
+            patched.setattr(Lake, "append_values", append_or_be_killed)
             with pytest.raises(KeyboardInterrupt):
                 land(lake, landing)
+        assert bool(lake.collect(PrivacyAudit)) is (killed_at is LandedFiles)
     assert lake.collect(LandedFiles) == []
     land(lake, landing)
     rows = lake.collect(PrivacyAudit)
