@@ -104,8 +104,10 @@ def _told(table: type[Table], rows: pa.Table) -> list[tuple[Any, ...]]:
 def _told_alike(column: pa.ChunkedArray) -> list[Any]:
     kind = column.type
     if pa.types.is_timestamp(kind):
-        # Python's instants are dear to make.
+        # Python's instants are dear to make, and end with the year 9999, as its days do.
         return column.cast(pa.int64()).to_pylist()
+    if pa.types.is_date(kind):
+        return column.cast(pa.int32()).to_pylist()
     if pa.types.is_floating(kind):
         # -0.0 is not 0.0, and NaN is itself.
         return column.cast(pa.string()).to_pylist()

@@ -79,13 +79,15 @@ class EmbeddedStore:
 
     def changes(self, table: type[Table], path: str, what: Difference) -> Rows | None:
         """As `Lake.changes`; None where rows came and went that are many to compare."""
+        if what.removed:
+            files = [f"{path}/{file.path}" for file in (*what.added, *what.removed)]
+            rows = sum(pq.read_metadata(file).num_rows for file in files)
+            if rows * len(table.columns) > _MOST_COMPARED_CELLS:
+                return None
         after = self.arrow_of(table, path, what.added)
         if not what.removed:
             return self._as_rows(with_change(after, 1))
-        before = self.arrow_of(table, path, what.removed)
-        if (before.num_rows + after.num_rows) * after.num_columns > _MOST_COMPARED_CELLS:
-            return None
-        return self._as_rows(came_and_went(table, before, after))
+        return self._as_rows(came_and_went(table, self.arrow_of(table, path, what.removed), after))
 
     def arrow(self, table: type[Table], path: str, version: int) -> pa.Table:
         """The table's rows as of its newest version, as Arrow."""

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 from pyspark import cloudpickle
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from jobs.lake.lake import Lake
@@ -69,7 +70,13 @@ def actions_of_load(lake: Lake, raw: type[Table], load_id: int) -> dict[Action, 
     """To how many lines of the raw table's newest load what was done."""
     counts: Counter[Action] = Counter()
     files = [file for file in lake.newest_files(raw) if file.partition == str(load_id)]
-    for text, lines in lake.value_counts(raw, ACTIONS, files).items():
+    if lake.is_whole(raw, files):
+        lines_by_text = lake.value_counts(raw, ACTIONS, files)
+    else:
+        # Others wrote the rows anew and vacuumed, after a run that was killed.
+        rows = lake.read(raw).where(F.col("load_id") == load_id).groupBy(ACTIONS).count()
+        lines_by_text = dict(map(tuple, rows.collect()))
+    for text, lines in lines_by_text.items():
         for action in text.split(BETWEEN_ACTIONS) if text else ():
             name, what, rule = action.split(" ")
             counts[name, what, rule] += lines

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -220,7 +221,10 @@ def test_no_plan_of_landing_has_a_name_that_may_be_a_value(
 def test_a_killed_run_leaves_no_count_missing_nor_double(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the raw commits, and after the audit of them, each before the files are noted."""
+    """After the raw commits, and after the audit of them, each before the files are noted.
+
+    Nor where raw's rows are in other files by the time that the next run looks.
+    """
     landing = tmp_path / "landing"
     write_landing(landing)
     append = Lake.append_values
@@ -239,6 +243,10 @@ def test_a_killed_run_leaves_no_count_missing_nor_double(
             with pytest.raises(KeyboardInterrupt):
                 land(lake, landing)
         assert bool(lake.collect(PrivacyAudit)) is (killed_at is LandedFiles)
+        for name in STORED if killed_at is PrivacyAudit else ():
+            stored = DeltaTable(lake.path(RAW[name]))
+            assert stored.optimize.z_order(["landed_file"])["numFilesRemoved"]
+            assert stored.vacuum(0, dry_run=False, enforce_retention_duration=False)
     assert lake.collect(LandedFiles) == []
     land(lake, landing)
     rows = lake.collect(PrivacyAudit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 
+import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
@@ -58,3 +59,16 @@ def test_values_of_every_kind_differ_by_a_little(spark: SparkSession) -> None:
     assert here.schema.names == by_spark.schema.names == [*columns, "change"]
     assert sorted(map(repr, here.to_pylist())) == sorted(map(repr, by_spark.to_pylist()))
     assert here.num_rows == 2 * (len(once) - 1) + 2
+
+
+def test_a_day_that_python_has_not_is_told_from_the_next() -> None:
+    """Where "never" is written as the last instant of 9999, east of UTC its day is a later one."""
+    columns = {"c0": Column(T.LongType(), ""), "c1": Column(T.DateType(), "")}
+    table: type[Table] = type("OfDays", (), {"columns": columns, "grain": ("c0",)})
+    before, after = (
+        pa.table({"c0": [1, 2], "c1": pa.array([2932897, day], pa.int32()).cast(pa.date32())})
+        for day in (2932897, 2932898)
+    )
+    found = arrow_regions.came_and_went(table, before, after)
+    assert found["c0"].to_pylist() == [2, 2]
+    assert found["change"].to_pylist() == [1, -1]
