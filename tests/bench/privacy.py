@@ -109,6 +109,7 @@ def measured(
     landing = Landing(lake, str(folder / "landing"))
     clock, work = time.monotonic(), processor_seconds()
     landing.load(source, raw_table(source), "bench", datetime.now(UTC), policy)
+    landing.note("bench")
     found = time.monotonic() - clock, processor_seconds() - work
     shutil.rmtree(folder / "lake")
     return found
