@@ -152,10 +152,11 @@ class Lake:
         store, path = self._store(table), self.path(table)
         if isinstance(store, EmbeddedStore) and (few := store.changes(table, path, what)):
             return few
-        changed = store.rows_of(table, path, what.added).withColumn("change", F.lit(1))
-        if before := what.removed:
-            changed = came_and_went(table, store.rows_of(table, path, before), changed)
-        return self.hold(changed, near=near)
+        after = store.rows_of(table, path, what.added)
+        if not what.removed:
+            return self.hold(after.withColumn("change", F.lit(1)), near=near)
+        before = store.rows_of(table, path, what.removed)
+        return self.hold(came_and_went(table, before, after), near=near)
 
     def hold(
         self,
