@@ -67,7 +67,7 @@ ATTRIBUTION_STEPS = (
             Whole(IntCustomerMap),
         ),
         write=Replace(),
-        rows_from=(StgHubspotContacts,),
+        rows_from=(StgHubspotContacts, StgHubspotContactMerges),
     ),
     Step(
         IntDeals,

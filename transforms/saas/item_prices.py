@@ -192,7 +192,7 @@ def _points(
     state_days = ["from_date", day_of("trial_end", zone)]
     if policy["churn"] == "at_cancellation":
         state_days.append(day_of("canceled_at", zone))
-    if policy.get("past_due_days"):
+    if policy.get("past_due_days") is not None:
         state_days.append(day_of(_past_due_until(policy), zone))
     once = taken.where("is_once").join(
         priced.select("subscription_id", "billing_interval", "interval_count").distinct(),
@@ -234,7 +234,7 @@ def _exclusion(policy: Mapping[str, Any], zone: str) -> str:
     ]
     if not policy["counts_paused"]:
         rules.append(("is_paused", "paused"))
-    if policy.get("past_due_days"):
+    if policy.get("past_due_days") is not None:
         late = f"status = 'past_due' AND {end} > {_past_due_until(policy)}"
         rules.append((late, "past_due"))
     if policy["churn"] == "at_cancellation":
@@ -271,8 +271,9 @@ def _after_discounts(
         .groupBy("subscription_id", "on_date")
         .agg(
             F.expr(
-                f"collect_list(CASE WHEN percent_off IS NOT NULL "
-                f"THEN {mrr.percent_parts('percent_off')} END) AS percents"
+                # In order: where they are rounded one by one, it shows.
+                f"array_sort(collect_list(CASE WHEN percent_off IS NOT NULL "
+                f"THEN {mrr.percent_parts('percent_off')} END)) AS percents"
             ),
             F.expr(
                 "collect_list(CASE WHEN amount_off IS NOT NULL AND off_currency IS NOT NULL "

@@ -14,6 +14,8 @@ WHOLE = "DECIMAL(38,0)"
 EXACT = "DECIMAL(38,10)"
 # Months in an interval, as a fraction: twelve months are 365 days and 52 weeks.
 FACTORS = {"day": (365, 12), "week": (52, 12), "month": (1, 1), "year": (1, 12)}
+# How many of each are a century, after which an interval ends as well as never.
+_CENTURY = {"day": 36_525, "week": 5_218, "month": 1_200, "year": 100}
 # An amount of this much or more, in units, is none that a price can mean: it is 10^12, of
 # which a column of money holds ten thousand.
 _TOO_LARGE = "1" + "0" * 22
@@ -165,11 +167,14 @@ def rated_cents(exact: str, rate: str) -> str:
 
 
 def interval_of(interval: str, interval_count: str) -> str:
-    """SQL: INTERVAL of a billing interval, to be added to a TIMESTAMP."""
-    count = f"CAST(least({interval_count}, 1200) AS INT)"
+    """SQL: INTERVAL of a billing interval, at most a century, to be added to a TIMESTAMP."""
+
+    def count(name: str) -> str:
+        return f"CAST(least({interval_count}, {_CENTURY[name]}) AS INT)"
+
     return cases(
-        (f"{interval} = 'day'", f"make_interval(0, 0, 0, {count})"),
-        (f"{interval} = 'week'", f"make_interval(0, 0, {count})"),
-        (f"{interval} = 'year'", f"make_interval({count})"),
-        otherwise=f"make_interval(0, {count})",
+        (f"{interval} = 'day'", f"make_interval(0, 0, 0, {count('day')})"),
+        (f"{interval} = 'week'", f"make_interval(0, 0, {count('week')})"),
+        (f"{interval} = 'year'", f"make_interval({count('year')})"),
+        otherwise=f"make_interval(0, {count('month')})",
     )

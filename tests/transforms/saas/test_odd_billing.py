@@ -36,21 +36,36 @@ def company() -> Billing:
         cancel_at_period_end="true",
         current_period_end="2025-03-01T00:00:00Z",
     )
+    c.sold("late", "m50")
+    c.subscription("late", at="2025-02-10T12:00:00Z", status="past_due")
+    c.price("five years", 182_500, "day", interval_count=1825)
+    c.coupon("first half", "once", percent_off=50)
+    c.sold("lasts", "five years", since="2021-01-01T00:00:00Z")
+    c.discount("first half", subscription_id="lasts", started_at="2021-01-01T00:00:00Z")
+    # Of more digits than can be multiplied exactly: each is rounded, by size and not as they land.
+    for name, percent in (("a", "12.345679"), ("b", "22.222223"), ("c", "12.345679")):
+        c.coupon(name, percent_off=percent)
+    for name, order in (("first", "abbb"), ("last", "bbbc")):
+        c.price(name, 5)
+        c.sold(name, name)
+        for coupon in order:
+            c.discount(coupon, subscription_id=name, started_at="2025-01-01T00:00:00Z")
     return c
 
 
 def test_items_of_odd_subscriptions_by_day(spark: SparkSession) -> None:
-    """Of none, of one that changes hands, with a discount over before it began, cancelled."""
+    """Of none, changing hands, a discount over before it began, cancelled, late, in five years."""
     known = system_settings(load_policy(), "saas", AS_OF)["mrr_policies"]
-    at_once = {**known["chartmogul"], "churn": "at_cancellation"}
+    at_once = {**known["baremetrics"], "churn": "at_cancellation", "past_due_days": 0}
     made = Made(
         *(spark, company().landed, AS_OF),
         mrr_policy="at_once",
         mrr_policies={**known, "at_once": at_once},
     )
+    prices = made.rows(IntSubscriptionItemDailyPrice)
     rows = {
         (r.subscription_id, r.price_date.isoformat()): (r.customer_id, int(r.mrr), r.exclusion)
-        for r in made.rows(IntSubscriptionItemDailyPrice)
+        for r in prices
     }
     assert "never lands" not in {subscription for subscription, _ in rows}
     assert rows["moves", "2025-01-31"] == ("stripe:kmoves", 50, None)
@@ -62,3 +77,10 @@ def test_items_of_odd_subscriptions_by_day(spark: SparkSession) -> None:
         (0, "cancelled"),
         (0, "cancelled"),
     ]
+    assert [rows["late", day][1:] for day in days] == [(50, None), (0, "past_due"), (0, "past_due")]
+    assert rows["lasts", "2025-02-28"][1:] == (15, None)
+    native = {
+        name: {r.mrr_native for r in prices if r.subscription_id == name}
+        for name in ("first", "last")
+    }
+    assert native["first"] == native["last"]
