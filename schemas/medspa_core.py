@@ -6,7 +6,7 @@ rows stay, marked. What identifies a person in the public layer are pseudonyms a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from schemas.contract import (
     BIGINT,
@@ -39,6 +39,7 @@ class _Core(Table):
     system = SYSTEM
     id = Column(STRING, "The row.", required=True)
     grain = ("id",)
+    skipping: ClassVar[tuple[str, ...]] = ("id",)
 
 
 class Lead(_Core):
@@ -74,6 +75,7 @@ class Tag(_Core):
     is_default = Column(BOOLEAN, "Not landed, but there from the first.", required=True)
     deleted_at = _DELETED_AT
     deletion_reason = _REASON
+    skipping = ("id", "name")
 
 
 class LeadTag(_Core):
@@ -100,6 +102,7 @@ class PipelineStage(_Core):
     is_default = Column(BOOLEAN, "Not landed, but there from the first.", required=True)
     deleted_at = _DELETED_AT
     deletion_reason = _REASON
+    skipping = ("id", "name", "order")
 
 
 class LeadStage(_Core):

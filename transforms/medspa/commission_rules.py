@@ -102,10 +102,18 @@ def _has_only(value: str, keys: Sequence[str]) -> str:
 
 
 def _is_percent(value: str) -> str:
+    kind = f"schema_of_variant({value})"
     # By its digits: a cast to a decimal rounds what is too long.
-    is_number = f"schema_of_variant({value}) RLIKE '^(BIGINT|DECIMAL)'"
-    is_rate = f"try_variant_get({value}, '$', 'string') RLIKE {literal(_PERCENT)}"
-    return f"coalesce({is_number} AND {is_rate}, false)"
+    by_digits = f"try_variant_get({value}, '$', 'string') RLIKE {literal(_PERCENT)}"
+    # A number with an exponent, as Spark writes 0.0005 of a rule that landed as an object.
+    number = f"try_variant_get({value}, '$', 'double')"
+    is_short = f"CAST(try_cast({number} AS DECIMAL(7,4)) AS DOUBLE) = {number}"
+    by_value = f"{number} BETWEEN 0 AND 100 AND {is_short}"
+    is_rate = (
+        f"CASE WHEN {kind} = 'DOUBLE' THEN {by_value} "
+        f"WHEN {kind} RLIKE '^(BIGINT|DECIMAL)' THEN {by_digits} END"
+    )
+    return f"coalesce({is_rate}, false)"
 
 
 def _is_amount(value: str) -> str:

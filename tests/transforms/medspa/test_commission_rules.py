@@ -66,7 +66,9 @@ def test_a_rule_is_one_of_four_and_has_no_other_key(spark: SparkSession) -> None
     texts = [(json.dumps(rule), True) for rule in SOUND]
     texts += [(json.dumps(rule), False) for rule in WRONG]
     texts += [('{"type":"percent","percent":10.50000}', True), ("{", False), (None, False)]
-    texts += [('{"type":"percent","percent":1e1}', False)]
+    exponents = {"1e1": True, "5.0E-4": True, "1e2": True, "5.0E-5": False, "1e-20": False}
+    exponents |= {"1.001e2": False, "-1e1": False, "1e999": False}
+    texts += [(f'{{"type":"percent","percent":{n}}}', is_one) for n, is_one in exponents.items()]
     frame = spark.createDataFrame(texts, "text string, expected boolean")
     judged = frame.withColumn("found", F.expr(rules.is_valid("text")))
     assert judged.where("found IS DISTINCT FROM expected").collect() == []
@@ -96,6 +98,14 @@ def test_a_rule_pays_what_fractions_say(spark: SparkSession) -> None:
     for number, (rule, paid) in enumerate(cases):
         assert Fraction(found[number]) == _commission(rule, paid), rule
     assert found[4], found[5] == (Decimal(90_000), Decimal(120_000))
+
+
+def test_a_percent_with_an_exponent_is_its_number(spark: SparkSession) -> None:
+    """As Spark writes 0.0005 of a rule that landed as an object."""
+    text = '{"type":"percent","percent":5.0E-4}'
+    frame = spark.createDataFrame([(text,)], "text string")
+    [row] = frame.select(F.expr(f"{rules.parsed('text')}.percent")).collect()
+    assert row[0] == Decimal("0.0005")
 
 
 def test_a_rule_is_in_force_from_one_month_through_another(spark: SparkSession) -> None:
