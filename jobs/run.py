@@ -126,7 +126,7 @@ def plan(
         planned = Run(
             opened, STEPS, policy, names, day, full_refresh, rebuild=anew, notify=teller.notice
         )
-        waiting = Landing(opened, landing).waiting_by_source(names) if landing else {}
+        waiting = Landing(opened, landing).would_load(names) if landing else {}
         teller.plans(planned.plans(), waiting)
 
 

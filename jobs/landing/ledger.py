@@ -142,23 +142,36 @@ class Landing:
             for raw in SYSTEMS[system].RAW_TABLES
         }
 
+    def would_load(self, systems: Sequence[str]) -> dict[str, list[LandedFile]]:
+        """The files that a run would load, by system/source; to ask writes nothing.
+
+        What is in raw is not loaded again, though a killed run did not note it.
+        """
+        for system in systems:
+            for raw in SYSTEMS[system].RAW_TABLES:
+                self._remember(self._left_unnoted(raw.source, raw))
+        return self.waiting_by_source(systems)
+
     def mend(self, pairs: Sequence[tuple[type[Source], type[Table]]]) -> None:
         """Note the files of each newest raw commit that a killed run did not note."""
-        notes: list[_Note] = []
         for source, raw in pairs:
-            progress = self.lake.progress(raw)
-            known = self._loaded.get((source.system, table_name(source)), {})
-            own = [
-                _note(source, name, size, modified, load_id)
-                for name, size, modified, load_id in (progress.files if progress else [])
-                if (name, size, modified) not in known
-            ]
-            load_id = own[0][-1] if own else 0
-            if own and source.has_policy and not is_audited(self.lake, source, load_id):
+            left = self._left_unnoted(source, raw)
+            load_id = left[0][-1] if left else 0
+            if left and source.has_policy and not is_audited(self.lake, source, load_id):
+                progress = self.lake.progress(raw)
                 self._audit(source, raw, load_id, progress.run_id if progress else "")
-            notes += own
-        self._remember(notes)
+            self._remember(left)
         self.note(run_id="mended")
+
+    def _left_unnoted(self, source: type[Source], raw: type[Table]) -> list[_Note]:
+        """The files of the newest raw commit that the ledger does not have."""
+        progress = self.lake.progress(raw)
+        known = self._loaded.get((source.system, table_name(source)), {})
+        return [
+            _note(source, name, size, modified, load_id)
+            for name, size, modified, load_id in (progress.files if progress else [])
+            if (name, size, modified) not in known
+        ]
 
     def load(
         self,

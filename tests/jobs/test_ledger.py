@@ -69,6 +69,9 @@ def test_what_was_loaded_before_a_kill_is_noted_by_the_next_run(
             run_system(lake, landing, AS_OF, system="social")
     users = [f"social/users/{number}.csv" for number in range(3)]
     assert noted(lake) == ["social/devices/0.csv", *users]
+    # What a plan tells of it: nothing waits, and nothing is written.
+    assert not any(Landing(lake, str(landing)).would_load(["social"]).values())
+    assert noted(lake) == ["social/devices/0.csv", *users]
     run_system(lake, landing, AS_OF, system="social")
     assert len(noted(lake)) == 5
     assert [lake.row_count(raw) for raw in RAW] == [3, 2]
