@@ -298,7 +298,7 @@ class StgOpportunities(_DailyStates):
     id = Column(STRING, "The opportunity.", required=True)
     lead_id = LEAD_ID
     expected_value_cents = Column(BIGINT, "Expected revenue.", required=True)
-    procedure_code = Column(STRING, "The procedure, as the seed spells it.", required=True)
+    procedure_code = Column(STRING, "The procedure, in one spelling.", required=True)
     expected_date = Column(DATE, "When the procedure is expected.")
     created_at = Column(TIMESTAMP, "When it was created.", required=True)
     lead_key = LEAD_KEY
@@ -310,7 +310,7 @@ class StgActivities(_DailyStates):
 
     id = Column(STRING, "The activity.", required=True)
     lead_id = LEAD_ID
-    type = Column(STRING, "What it was, as the seed spells it.", required=True)
+    type = Column(STRING, "What it was, in one spelling.", required=True)
     payload_json = Column(STRING, "What the type's keys allow, as JSON.", privacy=FREE_TEXT)
     created_at = Column(TIMESTAMP, "When.", required=True)
     lead_key = LEAD_KEY
@@ -331,7 +331,7 @@ class StgKpiEvents(_DailyStates):
 
     id = Column(STRING, "The event.", required=True)
     lead_id = Column(STRING, "The lead; NULL only of an ad_click.", privacy=PSEUDONYM)
-    kind = Column(STRING, "What it was, as the seed spells it.", required=True)
+    kind = Column(STRING, "What it was, in one spelling.", required=True)
     value_cents = Column(BIGINT, "What an invoice was paid with.")
     occurred_at = Column(TIMESTAMP, "When.", required=True)
     metadata_json = Column(STRING, "What the kind's keys allow, as JSON.", privacy=FREE_TEXT)

@@ -1,6 +1,6 @@
 """Sample data for the system ``medspa``: the landing files of an invented clinic.
 
-The behaviour is in ``sample_medspa_behaviour``. CSV files are named as the seed's code
+The behaviour is in ``sample_medspa_behaviour``. CSV files are named as the clinic's code
 is, in camelCase, JSON lines in snake_case.
 """
 

@@ -34,7 +34,7 @@ CANARIES = (
 
 
 def camel(name: str) -> str:
-    """A snake_case name as the seed's code spells it."""
+    """A snake_case name as the clinic's code spells it."""
     return re.sub(r"_([a-z])", lambda found: found.group(1).upper(), name)
 
 
