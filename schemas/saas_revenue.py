@@ -285,7 +285,12 @@ class SourceMatch(_Core):
     ids = Column(BIGINT, "Its ids; of Stripe those with a subscription.", required=True)
     matched = Column(BIGINT, "Those with a customer.", required=True)
     match_share = Column(DOUBLE, "matched / ids; NULL without ids.")
-    min_match_share = Column(DOUBLE, "Below it the revenue marts are not made.", required=True)
+    min_match_share = Column(
+        DOUBLE, "Below it, if is_matchable, the revenue marts are not made.", required=True
+    )
+    is_matchable = Column(
+        BOOLEAN, "Whether links, or both sides' addresses, have landed to match by.", required=True
+    )
     grain = ("source_system",)
 
 

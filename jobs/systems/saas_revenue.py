@@ -144,7 +144,14 @@ STEPS = (
     Step(
         SourceMatch,
         customer_map.source_match,
-        reads=(Whole(IntCustomerMap), Whole(StgStripeSubscriptions)),
+        reads=(
+            Whole(IntCustomerMap),
+            Whole(StgStripeSubscriptions),
+            Whole(StgStripeCustomers),
+            Whole(StgHubspotCompanies),
+            Whole(StgAppCustomerLinks),
+            Whole(StgAppUsers),
+        ),
         write=Replace(),
     ),
     Step(

@@ -90,6 +90,25 @@ def int_customer_map(
     )
 
 
+def _can_match(
+    stripe_customers: DataFrame, companies: DataFrame, users: DataFrame, *, links: DataFrame
+) -> DataFrame:
+    """The source systems of which anything landed to match by: links, or addresses of both."""
+    linked = links.selectExpr(
+        "explode(array_compact(array(if(stripe_customer_id IS NULL, NULL, 'stripe'), "
+        "if(hubspot_company_id IS NULL, NULL, 'hubspot')))) AS source_system"
+    )
+    addressed = (
+        stripe_customers.where("email IS NOT NULL")
+        .selectExpr("'stripe' AS source_system")
+        .unionByName(companies.where("domain IS NOT NULL").selectExpr("'hubspot' AS source_system"))
+        .distinct()
+    )
+    mailed = users.where("email IS NOT NULL").selectExpr("true AS mailed").distinct()
+    by_address = addressed.crossJoin(mailed).select("source_system")
+    return linked.unionByName(by_address).distinct()
+
+
 def customer_of_stripe(frame: DataFrame, customer_map: DataFrame) -> DataFrame:
     """The frame with the customer_id of its stripe_customer_id: its own where none matches."""
     matched = customer_map.where("source_system = 'stripe' AND customer_id IS NOT NULL").selectExpr(
@@ -103,6 +122,10 @@ def customer_of_stripe(frame: DataFrame, customer_map: DataFrame) -> DataFrame:
 def source_match(
     customer_map: DataFrame,
     subscriptions: DataFrame,
+    stripe_customers: DataFrame,
+    companies: DataFrame,
+    links: DataFrame,
+    users: DataFrame,
     *,
     as_of: date,
     reporting_time_zone: str,
@@ -126,8 +149,15 @@ def source_match(
         f"'hubspot', CAST({min_hubspot_match_share} AS DOUBLE)) "
         "AS (source_system, min_match_share)"
     )
+    told_of = [
+        known(versions, as_of, reporting_time_zone)
+        for versions in (stripe_customers, companies, users)
+    ]
+    can_match = _can_match(*told_of, links=links)
     return (
         systems.join(told, on="source_system", how="left")
+        .join(can_match.withColumn("can", F.lit(True)), on="source_system", how="left")
+        .withColumn("is_matchable", F.expr("coalesce(can, false)"))
         .withColumn("ids", F.expr("coalesce(told_ids, CAST(0 AS BIGINT))"))
         .withColumn("matched", F.expr("coalesce(told_matched, CAST(0 AS BIGINT))"))
         .withColumn("match_share", ratio(F.col("matched"), F.col("ids")))

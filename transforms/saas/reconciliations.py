@@ -57,8 +57,8 @@ def cubes_with_other_total(
 
 
 def matched_too_few(matches: DataFrame) -> DataFrame:
-    """Sources of customers of which less is matched than must be."""
-    return matches.where("match_share < min_match_share")
+    """Sources of customers of which less is matched than must be, with what to match by."""
+    return matches.where("is_matchable AND match_share < min_match_share")
 
 
 def customers_with_other_mrr(
