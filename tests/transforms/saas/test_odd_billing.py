@@ -7,9 +7,9 @@ from datetime import date
 from pyspark.sql import SparkSession
 
 from jobs.settings import load_policy, system_settings
-from schemas.saas_revenue import IntSubscriptionItemDailyPrice
+from schemas.saas_revenue import IntSubscriptionItemDailyPrice, SourceMatch
 from tests.saas_tables import Made
-from tests.transforms.saas.billing import Billing
+from tests.transforms.saas.billing import NEW_YEAR, Billing
 
 AS_OF = date(2025, 3, 5)
 
@@ -84,3 +84,25 @@ def test_items_of_odd_subscriptions_by_day(spark: SparkSession) -> None:
         for name in ("first", "last")
     }
     assert native["first"] == native["last"]
+
+
+def test_what_can_be_matched(spark: SparkSession) -> None:
+    """By a link, or by addresses of both: those of users or Stripe's alone match none."""
+    user = {"user_id": "u", "customer_id": "c", "email": "a@one.example", "created_at": NEW_YEAR}
+    billed = {"stripe_customer_id": "ks", "email": "b@two.example", "created_at": NEW_YEAR}
+    link = {"customer_id": "c", "hubspot_company_id": "h"}
+    landed = {"app_users": user, "stripe_customers": billed, "app_customer_links": link}
+    for sources, expected in (
+        ((), set()),
+        (("app_users",), set()),
+        (("stripe_customers",), set()),
+        (("app_users", "stripe_customers"), {"stripe"}),
+        (("app_customer_links",), {"hubspot"}),
+    ):
+        c = Billing()
+        c.price("m50", 5000)
+        c.sold("s", "m50")
+        for source in sources:
+            c.add(source, **landed[source])
+        rows = Made(spark, c.landed, AS_OF).rows(SourceMatch)
+        assert {row.source_system for row in rows if row.is_matchable} == expected, sources
