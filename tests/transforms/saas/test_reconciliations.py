@@ -57,7 +57,9 @@ def test_each_audit_finds_what_is_wrong_and_only_that(spark: SparkSession) -> No
     days = [("a", DAY, "x"), ("a", NEXT, "y")]
     sides = f"month date, plan string, industry string, country string, mrr {money}"
     every = ("(all)", "(all)", "(all)")
-    matches = "source_system string, match_share double, min_match_share double"
+    matches = (
+        "source_system string, match_share double, min_match_share double, is_matchable boolean"
+    )
     unlike = partial(days_unlike_history, key="customer_id", columns=("plan",), zone="UTC")
     mrr = partial(other_sums, of="mrr", by=("snapshot_date",))
     found = {
@@ -101,7 +103,9 @@ def test_each_audit_finds_what_is_wrong_and_only_that(spark: SparkSession) -> No
             for months in ([], january)
         ),
         "matched": tuple(
-            audits.matched_too_few(frame([("stripe", share, 0.9), ("hubspot", None, 0.9)], matches))
+            audits.matched_too_few(
+                frame([("stripe", share, 0.9, True), ("hubspot", 0.0, 0.9, False)], matches)
+            )
             for share in (0.9, 0.89)
         ),
     }
