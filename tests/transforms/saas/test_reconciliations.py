@@ -60,6 +60,8 @@ def test_each_audit_finds_what_is_wrong_and_only_that(spark: SparkSession) -> No
     matches = (
         "source_system string, match_share double, min_match_share double, is_matchable boolean"
     )
+    # Without ids, and with nothing to match them by.
+    fine = [("hubspot", None, 0.9, True), ("hubspot", 0.0, 0.9, False)]
     unlike = partial(days_unlike_history, key="customer_id", columns=("plan",), zone="UTC")
     mrr = partial(other_sums, of="mrr", by=("snapshot_date",))
     found = {
@@ -103,9 +105,7 @@ def test_each_audit_finds_what_is_wrong_and_only_that(spark: SparkSession) -> No
             for months in ([], january)
         ),
         "matched": tuple(
-            audits.matched_too_few(
-                frame([("stripe", share, 0.9, True), ("hubspot", 0.0, 0.9, False)], matches)
-            )
+            audits.matched_too_few(frame([("stripe", share, 0.9, True), *fine], matches))
             for share in (0.9, 0.89)
         ),
     }
