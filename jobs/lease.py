@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from jobs.storage import FILE_ERRORS, Storage
 
 RENEW_SECONDS = 30
 EXPIRES_SECONDS = 300
+READ_AGAIN_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2)
 FOLDER = "ops/leases"
 
 
@@ -74,19 +76,27 @@ class Lease:
             )
 
     def _highest(self) -> tuple[int, dict[str, Any] | None]:
-        """The highest lease's number and record: 0 and None where there is none."""
-        names = self.storage.names(self.folder)
-        number = max(map(_number, names), default=0)
-        if number == 0:
-            return 0, None
-        try:
-            return number, json.loads(self.storage.text(self._file(number)))
-        except FILE_ERRORS:
-            # Given back since the names were read.
-            return number, None
-        except ValueError:
-            # Half written on a file system that cannot write at once: just made.
-            return number, {"renewed": time.time()}
+        """The highest lease's number and record: 0 and None where there is none.
+
+        One that is there and cannot be read is nobody's to take: it is asked for again, and
+        at last raises one of FILE_ERRORS.
+        """
+        pauses = iter(READ_AGAIN_SECONDS)
+        while True:
+            number = max(map(_number, self.storage.names(self.folder)), default=0)
+            if number == 0:
+                return 0, None
+            try:
+                return number, json.loads(self.storage.text(self._file(number)))
+            except (ValueError, *FILE_ERRORS) as error:
+                # Renewed while it was read, or given back since the names were; or half
+                # written, where a file system cannot write at once.
+                pause = next(pauses, None)
+                if pause is None and isinstance(error, ValueError):
+                    return number, {"renewed": time.time()}
+                if pause is None:
+                    raise
+            time.sleep(pause)
 
     def _is_mine(self) -> bool:
         holder = self._highest()[1]
@@ -108,8 +118,10 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._stop.wait(RENEW_SECONDS):
-            if self._is_mine():
-                self.storage.write_text(self.path, json.dumps(self._record()))
+            # One that fails is made up for by the next, long before the lease expires.
+            with suppress(*FILE_ERRORS):
+                if self._is_mine():
+                    self.storage.write_text(self.path, json.dumps(self._record()))
 
 
 def _number(name: str) -> int:

@@ -112,6 +112,61 @@ def test_a_lease_is_renewed_while_it_is_held(
     assert not path.exists()
 
 
+class FailingStorage(Storage):
+    """A storage whose files at times cannot be read, as S3's while they are written anew."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__(None)  # type: ignore[arg-type]
+        self.failures = failures
+
+    def text(self, path: str) -> str:
+        if self.failures:
+            self.failures -= 1
+            raise OSError("changed while it was read")
+        return super().text(path)
+
+
+def test_a_lease_that_cannot_be_read_is_asked_for_again(tmp_path: Path) -> None:
+    """It is neither given back nor lost: its holder may renew it at this instant."""
+    with Lease(STORAGE, str(tmp_path)) as held:
+        with pytest.raises(LeaseHeld, match="is held by process"):
+            Lease(FailingStorage(2), str(tmp_path)).__enter__()
+        held.storage = FailingStorage(2)
+        held.check()
+
+
+def test_a_lease_that_cannot_be_read_for_long_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "READ_AGAIN_SECONDS", (0, 0))
+    with Lease(STORAGE, str(tmp_path)) as held:
+        with pytest.raises(OSError, match="changed while"):
+            Lease(FailingStorage(3), str(tmp_path)).__enter__()
+        Path(held.path).write_text("{")
+        with pytest.raises(LeaseHeld, match="is held by process"):
+            Lease(STORAGE, str(tmp_path)).__enter__()
+        Path(held.path).write_text(json.dumps({"token": held.token}))
+
+
+def test_a_renewal_that_fails_is_made_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.02)
+    monkeypatch.setattr(lease, "READ_AGAIN_SECONDS", ())
+    with Lease(STORAGE, str(tmp_path)) as held:
+        failing = FailingStorage(3)
+        held.storage = failing
+        until = time.monotonic() + 20
+        while failing.failures:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        path = Path(held.path)
+        path.write_text(json.dumps({**json.loads(path.read_text()), "renewed": 0}))
+        while not json.loads(path.read_text())["renewed"]:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+
 class OvertakenStorage(Storage):
     """A storage in which another takes a later number before this one's file is there."""
 

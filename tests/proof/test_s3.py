@@ -30,7 +30,7 @@ from jobs.package import package
 from schemas import web
 from schemas.contract import Layer, qualified_name
 from tests.landing_files import run_web
-from tests.proof.racing_creates import ROUNDS
+from tests.proof.racing_on_storage import CREATIONS, LEASES
 
 pytestmark = pytest.mark.proof
 
@@ -72,8 +72,8 @@ class Server:
         return self._start(command, PYSPARK_SUBMIT_ARGS=self._submit_args)
 
     def race(self) -> subprocess.Popen[str]:
-        """Many creations of one file at one instant, as `racing_creates` has them."""
-        command = [sys.executable, "-m", "tests.proof.racing_creates", f"s3a://{BUCKET}/race"]
+        """Many creations of one file and of one lease at one instant."""
+        command = [sys.executable, "-m", "tests.proof.racing_on_storage", f"s3a://{BUCKET}/race"]
         return self._start(command, PYSPARK_SUBMIT_ARGS=self._submit_args)
 
     def submit(self, folder: Path) -> subprocess.Popen[str]:
@@ -197,12 +197,16 @@ def one_of_two_held(runs: list[subprocess.Popen[str]]) -> None:
     assert any("is held by process" in told for told, _ in ended), ended
 
 
-def test_of_those_who_create_a_file_on_s3_at_one_instant_one_does(server: Server) -> None:
-    """What the lease rests on; a look before the creation alone would not do."""
+def test_of_those_who_create_a_file_or_hold_a_lease_on_s3_at_one_instant_one_does(
+    server: Server,
+) -> None:
+    """A look before the creation alone would not do; nor a lease lost while it is renewed."""
     race = server.race()
     told, _ = race.communicate(timeout=1200)
     assert race.returncode == 0, told
-    assert json.loads(told.splitlines()[-1]) == [1] * ROUNDS, told
+    created, leases = json.loads(told.splitlines()[-1])
+    assert created == [1] * CREATIONS, told
+    assert leases == [[1, 0]] * LEASES, told
 
 
 def test_a_lake_on_s3_is_that_of_a_local_run_and_two_runs_race_for_its_lease(
