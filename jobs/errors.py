@@ -30,6 +30,12 @@ class UsageError(VarveError):
     exit_code = 2
 
 
+class LandingUnreachable(VarveError):
+    """A file or a folder of landing cannot be read now: what it holds still waits."""
+
+    exit_code = 1
+
+
 class AuditBlocked(VarveError):
     """An audit failed before the commit; the table stays as it was."""
 
@@ -56,6 +62,14 @@ class VersionMismatch(VarveError):
 
 # What Spark raises: its own errors, and what the JVM throws that it does not know.
 SPARK_ERRORS = (PySparkException, Py4JError)
+
+
+def kind_of_error(error: Exception) -> str:
+    """The kind of a store's error. Its text may quote rows, and so is not told."""
+    condition = error.getCondition() if isinstance(error, PySparkException) else None
+    java = getattr(error, "java_exception", None)
+    return condition or (java.getClass().getSimpleName() if java else type(error).__name__)
+
 
 # What either store raises. An error's text may quote rows: it is never told.
 STORE_ERRORS = (*SPARK_ERRORS, DeltaError, pa.ArrowException, OSError)

@@ -93,14 +93,26 @@ class Storage:
         return sorted(status.getPath().getName() for status in system.listStatus(place))
 
     def files(self, folder: str) -> Iterator[File]:
-        """Every file below a folder, at any depth; none where there is no folder."""
+        """Every file below a folder, at any depth; none where there is no folder.
+
+        A link to what is not there is a file without a byte. Raises one of FILE_ERRORS
+        where a folder cannot be listed.
+        """
         local = local_path(folder)
         if local is not None:
             scheme = "file:" if folder.startswith("file:") else ""
-            for parent, _, names in os.walk(local):
+            if not os.path.isdir(local):
+                return
+            for parent, _, names in os.walk(local, onerror=_raised, followlinks=True):
                 for name in names:
                     place = os.path.join(parent, name)
-                    about = os.stat(place)
+                    try:
+                        about = os.stat(place)
+                    except FileNotFoundError:
+                        # Unless it is a link, it went since the folder was listed.
+                        if os.path.islink(place):
+                            yield File(scheme + place, 0, 0)
+                        continue
                     # As Hadoop tells it: in milliseconds.
                     modified = about.st_mtime_ns // 1_000_000 * 1000
                     yield File(scheme + place, about.st_size, modified)
@@ -133,6 +145,25 @@ class Storage:
             return bytes(stream.readNBytes(count))
         finally:
             stream.close()
+
+    def is_reachable(self, path: str) -> bool:
+        """Whether every byte of a file can be had, whatever they mean."""
+        local = local_path(path)
+        try:
+            if local is not None:
+                with open(local, "rb") as file:
+                    while file.read(1 << 24):
+                        pass
+                return True
+            system, place = self._open(path)
+            stream = system.open(place)
+            try:
+                stream.transferTo(self._jvm.java.io.OutputStream.nullOutputStream())
+            finally:
+                stream.close()
+        except FILE_ERRORS:
+            return False
+        return True
 
     def text(self, path: str) -> str:
         local = local_path(path)
@@ -220,6 +251,10 @@ class Storage:
             stream.write(bytearray(text.encode("utf-8")))
         finally:
             stream.close()
+
+
+def _raised(error: OSError) -> None:
+    raise error
 
 
 def _unpacked(path: str) -> io.BufferedIOBase:

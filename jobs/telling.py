@@ -18,7 +18,7 @@ from jobs.engine.results import RunResult
 from jobs.engine.step import Step
 from jobs.errors import UsageError
 from jobs.landing.formats import LandedFile
-from jobs.landing.passed_over import PassedOver
+from jobs.landing.passed_over import UNREACHABLE, PassedOver
 from jobs.landing.policed import by_action
 from jobs.systems import STEPS
 from schemas.catalog import find_tables
@@ -96,6 +96,12 @@ class Teller:
                 )
         errors = [f"{system}: {error}" for system, error in result.refused.items()]
         errors += [step.error for step in result.steps if step.error]
+        if result.unreachable:
+            errors.append(
+                f"{len(result.unreachable):,} files of landing could not be read, and wait; all "
+                "else was done without them. Run again; if that does not help, let this user "
+                "read them. They are told above as unreachable."
+            )
         for error in errors:
             Console(stderr=True, soft_wrap=True).print(
                 f"varve: {error}", style="bold red", markup=False, highlight=False
@@ -115,6 +121,8 @@ class Teller:
 
     def _passed_over(self, passed: Sequence[PassedOver]) -> None:
         if passed:
+            # What somebody must mend is never among the many that are not shown.
+            passed = sorted(passed, key=lambda each: each.why != UNREACHABLE)
             self.console.print(f"passed over in landing: {len(passed):,}")
         for each in passed[:MOST_SHOWN]:
             self.console.print(f"  {each.file}: {each.why}", style="yellow", markup=False)

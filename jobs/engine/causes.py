@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.errors import PySparkException
-
-from jobs.errors import SPARK_ERRORS
+from jobs.errors import SPARK_ERRORS, kind_of_error
 
 UNCHANGED = "The table was not changed."
 
@@ -30,10 +28,8 @@ def broken_constraint(error: Exception) -> str | None:
 
 
 def cause(error: Exception) -> str:
-    """The kind of an engine error. Its text may quote rows, and so is not told."""
-    condition = error.getCondition() if isinstance(error, PySparkException) else None
-    java = getattr(error, "java_exception", None)
-    kind = condition or (java.getClass().getSimpleName() if java else type(error).__name__)
+    """What an engine's error means for the table, and what to do."""
+    kind = kind_of_error(error)
     if kind.startswith("NUMERIC_VALUE_OUT_OF_RANGE"):
         return (
             f"Spark failed with {kind}: a total of money is more than its column can hold. "

@@ -8,10 +8,10 @@ from typing import Any
 
 from jobs.engine.audits import Findings
 from jobs.engine.step import Step
-from jobs.errors import AuditBlocked, StepFailed, VarveError
+from jobs.errors import AuditBlocked, LandingUnreachable, StepFailed, VarveError
 from jobs.lake.regions import Written
 from jobs.landing.ledger import Load
-from jobs.landing.passed_over import PassedOver
+from jobs.landing.passed_over import UNREACHABLE, PassedOver
 
 
 @dataclass
@@ -61,7 +61,14 @@ class RunResult:
         outcomes = {step.outcome for step in self.steps}
         if "failed" in outcomes:
             return StepFailed.exit_code
-        return AuditBlocked.exit_code if "blocked" in outcomes else 0
+        if "blocked" in outcomes:
+            return AuditBlocked.exit_code
+        return LandingUnreachable.exit_code if self.unreachable else 0
+
+    @property
+    def unreachable(self) -> list[str]:
+        """The files that wait, as their bytes could not be had; all else was done without them."""
+        return [passed.file for passed in self.passed_over if passed.why == UNREACHABLE]
 
     @property
     def changed(self) -> bool:

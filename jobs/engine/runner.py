@@ -155,6 +155,7 @@ class Run:
         chosen = [system for system in self.result.systems if system not in self.result.refused]
         for system in chosen:
             self._land(landing, system)
+        self.result.passed_over += landing.unreachable
         for system in chosen:
             self.run_steps(system)
         self.result.seconds = time.monotonic() - started

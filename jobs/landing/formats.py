@@ -1,29 +1,25 @@
 """The formats that land: each kind of file to rows of text.
 
-A file is looked at before it is read (`inspect`): what its first bytes show to
-be no data, or to lack a required column, is a fault of the file. What a line
-does wrong is written beside it, in ``malformed_reason``.
+What a line does wrong is written beside it, in ``malformed_reason``; what is wrong with
+a file, `inspection` has seen before.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial, reduce
 
 from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from jobs.errors import SPARK_ERRORS
 from jobs.landing.column_names import columns_served, may_be_read
 from jobs.landing.number_texts import whole_or, written_out
 from jobs.landing.unlisted import names_with_values
-from jobs.storage import FILE_ERRORS, PACKED, Storage, escaped, local_path
+from jobs.storage import PACKED, escaped
 from schemas.contract import Source
 from transforms.techniques.quality import NOT_BLANK, is_not_blank
 
@@ -32,8 +28,7 @@ SUFFIXES = {
     **{end + packed: kind for end, kind in _TEXTS.items() for packed in ("", *PACKED)},
     ".parquet": "parquet",
 }
-_SEPARATORS = {"csv": ",", "tsv": "\t"}
-HEAD_BYTES = 1 << 20
+SEPARATORS = {"csv": ",", "tsv": "\t"}
 # No record is longer; a longer line, read whole, would take the memory of the
 # process that reads it.
 MAX_LINE_BYTES = 64 << 20
@@ -71,106 +66,27 @@ def kind_of(name: str) -> str | None:
     return next((kind for end, kind in SUFFIXES.items() if name.lower().endswith(end)), None)
 
 
-def inspect(
-    spark: SparkSession,
-    storage: Storage,
-    source: type[Source],
-    root: str,
-    files: Sequence[LandedFile],
-) -> list[LandedFile]:
-    """The files with their columns, or with the fault that a look at them shows."""
-    looked = [_inspect_one(spark, storage, file) for file in files]
-    keys: dict[str, tuple[str, ...] | None] = {}
-    for lot in _lots([f for f in looked if f.kind == "json" and not f.fault]):
-        keys |= _json_columns(spark, root, lot)
-    return [_complete(source, _with_columns(f, keys.get(f.name, f.columns))) for f in looked]
-
-
-def _with_columns(file: LandedFile, columns: tuple[str, ...] | None) -> LandedFile:
-    if columns is None:
-        return replace(file, fault="unreadable_file")
-    return replace(file, columns=columns)
-
-
-def _inspect_one(spark: SparkSession, storage: Storage, file: LandedFile) -> LandedFile:
-    if file.kind == "parquet":
-        try:
-            reader, paths = _reader(spark, [file.path])
-            schema = reader.parquet(*paths).schema
-            return replace(file, columns=tuple(schema.names), types=schema.simpleString())
-        except SPARK_ERRORS:
-            return replace(file, fault="unreadable_file")
-    try:
-        head = storage.head(file.path, HEAD_BYTES)
-    except FILE_ERRORS:
-        return replace(file, fault="unreadable_file")
-    if b"\0" in head:
-        return replace(file, fault="binary_file")
-    if file.size > MAX_LINE_BYTES and _longest_line(file.path) > MAX_LINE_BYTES:
-        return replace(file, fault="line_too_long")
-    if file.kind == "json":
-        is_array = head.lstrip().startswith(b"[")
-        return replace(file, fault="json_array_not_lines") if is_array else file
-    columns = _header(head, _SEPARATORS[file.kind])
-    if not columns or "" in columns or len(set(columns)) < len(columns):
-        return replace(file, fault="unreadable_header")
-    return replace(file, columns=columns)
-
-
-def _header(head: bytes, separator: str) -> tuple[str, ...]:
-    """The column names of a file's first line; none where it is not text in columns."""
-    first = head.split(b"\n", 1)[0]
-    try:
-        text = first.decode("utf-8-sig").strip("\r")
-        names = next(csv.reader(io.StringIO(text), delimiter=separator), [])
-    except (UnicodeDecodeError, csv.Error):
-        return ()
-    return tuple(name.strip() for name in names)
-
-
-def _json_columns(
+def keys_by_file(
     spark: SparkSession, root: str, files: Sequence[LandedFile]
-) -> dict[str, tuple[str, ...] | None]:
-    """The keys of each JSON file by its name; None for one that cannot be read to its end.
+) -> dict[str, tuple[str, ...]]:
+    """The keys of JSON files, by the file's name; of one without a line that is JSON none.
 
-    A file has a column when any of its lines has it.
+    A file has a column when any of its lines has it. Raises one of SPARK_ERRORS where one
+    cannot be read to its end.
     """
     keys = F.array_sort(F.array_distinct(F.flatten(F.collect_set(F.map_keys(_FIELDS)))))
-    try:
-        lines = _json_lines(spark, [f.path for f in files])
+    found: dict[str, tuple[str, ...]] = {}
+    for lot in _lots(files):
+        lines = _json_lines(spark, [file.path for file in lot])
         rows = lines.groupBy(_below(root, F.col(_URL))).agg(keys).collect()
-        return {name: tuple(names) for name, names in rows}
-    except SPARK_ERRORS:
-        if len(files) == 1:
-            return {files[0].name: None}
-        # One corrupt file fails the job for all: ask them one by one.
-        return {k: v for file in files for k, v in _json_columns(spark, root, [file]).items()}
+        found |= {name: tuple(names) for name, names in rows}
+    return found
 
 
-def _complete(source: type[Source], file: LandedFile) -> LandedFile:
-    """The file, faulty where it lacks a required column."""
-    if file.fault:
-        return file
-    present = set(columns_served(source, file.columns))
-    for group in source.required:
-        if not set(group) & present:
-            return replace(file, fault=f"missing_required_column:{'|'.join(group)}")
-    return file
-
-
-def _longest_line(file: str) -> int:
-    """The length of the longest line of a local file; 0 where it lies elsewhere or is packed."""
-    path = local_path(file)
-    if path is None or path.endswith(PACKED):
-        return 0
-    longest = current = 0
-    with open(path, "rb") as stream:
-        while chunk := stream.read(1 << 24):
-            first, *others = chunk.split(b"\n")
-            current += len(first)
-            longest = max(longest, current, *map(len, others))
-            current = len(others[-1]) if others else current
-    return longest
+def parquet_schema(spark: SparkSession, path: str) -> T.StructType:
+    """What a Parquet file says of its columns; raises one of SPARK_ERRORS."""
+    reader, paths = _reader(spark, [path])
+    return reader.parquet(*paths).schema
 
 
 def _lots(files: Sequence[LandedFile]) -> list[list[LandedFile]]:
@@ -203,15 +119,6 @@ def _reader(spark: SparkSession, paths: Sequence[str]) -> tuple[DataFrameReader,
     return reader.option("__globPaths__", "false"), list(paths)
 
 
-def is_readable(spark: SparkSession, source: type[Source], root: str, file: LandedFile) -> bool:
-    """Read the whole file and say whether that worked."""
-    try:
-        read(spark, source, root, [file]).write.format("noop").mode("overwrite").save()
-    except SPARK_ERRORS:
-        return False
-    return True
-
-
 def read(
     spark: SparkSession, source: type[Source], root: str, files: Sequence[LandedFile]
 ) -> DataFrame:
@@ -227,7 +134,7 @@ def read(
         if not file.fault:
             groups[file.kind, file.columns, file.types].append(file)
     readers: dict[str, Callable[..., _Parsed]] = {
-        **{kind: partial(_read_csv, separator=sign) for kind, sign in _SEPARATORS.items()},
+        **{kind: partial(_read_csv, separator=sign) for kind, sign in SEPARATORS.items()},
         "json": _read_json,
         "parquet": _read_parquet,
     }

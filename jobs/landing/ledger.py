@@ -9,20 +9,25 @@ them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pyspark.sql import functions as F
 
-from jobs.errors import SPARK_ERRORS, UsageError
+from jobs.errors import SPARK_ERRORS, LandingUnreachable, UsageError, kind_of_error
 from jobs.lake.commits import Progress
 from jobs.lake.lake import Lake
 from jobs.lake.regions import Rows, Written
-from jobs.landing import formats
+from jobs.landing import formats, inspection
 from jobs.landing.column_names import columns_served, name_to_tell
 from jobs.landing.formats import LandedFile
-from jobs.landing.passed_over import PassedOver, folders_passed_over, why_passed_over
+from jobs.landing.passed_over import (
+    UNREACHABLE,
+    PassedOver,
+    folders_passed_over,
+    why_passed_over,
+)
 from jobs.landing.policed import (
     actions_of_load,
     applied,
@@ -30,7 +35,7 @@ from jobs.landing.policed import (
     audits,
     is_audited,
 )
-from jobs.storage import PACKED, File
+from jobs.storage import FILE_ERRORS, PACKED, File
 from schemas.catalog import SYSTEMS
 from schemas.contract import Source, Table, table_name
 from schemas.ops import LandedFiles, PrivacyAudit
@@ -71,7 +76,11 @@ class Load:
 
 
 class Landing:
-    """The landing folder of a run."""
+    """The landing folder of a run.
+
+    ``unreachable`` are the files whose bytes could not be had when they were to be loaded:
+    they still wait.
+    """
 
     def __init__(self, lake: Lake, root: str) -> None:
         self.lake = lake
@@ -85,6 +94,7 @@ class Landing:
         self._loaded: dict[tuple[str, str], dict[tuple[str, int, int], int]] = {}
         self._unnoted: list[_Note] = []
         self._unaudited: list[tuple[Any, ...]] = []
+        self.unreachable: list[PassedOver] = []
         for row in lake.collect(LandedFiles):
             identity = (row["landed_file"], row["size_bytes"], _micros(row["modified_at"]))
             loaded = self._loaded.setdefault((row["system_name"], row["source"]), {})
@@ -121,8 +131,14 @@ class Landing:
     def _files(self, source: type[Source]) -> Iterator[tuple[str, File]]:
         """Each file in a source's folder, at any depth, with its name below landing."""
         folder = f"{self.root}/{source.system}/{table_name(source)}"
-        for file in self.lake.storage.files(folder):
-            yield file.path.removeprefix(f"{self.root}/"), file
+        try:
+            for file in self.lake.storage.files(folder):
+                yield file.path.removeprefix(f"{self.root}/"), file
+        except FILE_ERRORS as error:
+            raise LandingUnreachable(
+                f"the landing folder {folder} cannot be listed ({kind_of_error(error)}). Run "
+                "again; if that does not help, let this user read it and all below it."
+            ) from error
 
     def size_bytes(self, systems: Sequence[str]) -> int:
         """Size of all files of the systems, loaded and waiting, packed ones as text."""
@@ -193,7 +209,7 @@ class Landing:
                 # What a killed run left is told by the newest raw commit alone.
                 self.note(run_id)
             files = waiting[start : start + FILES_PER_LOAD]
-            loads.append(self._load_part(source, raw, files, run_id, now, policy))
+            loads += self._load_part(source, raw, files, run_id, now, policy)
         return loads
 
     def note(self, run_id: str) -> None:
@@ -230,22 +246,32 @@ class Landing:
         run_id: str,
         now: datetime,
         policy: LinePolicy | None,
-    ) -> Load:
-        files = formats.inspect(self.spark, self.lake.storage, source, self.root, waiting)
+    ) -> list[Load]:
+        """The load of these files; none where the bytes of none can be had."""
+        storage = self.lake.storage
+        looked = inspection.inspect(self.spark, storage, source, self.root, waiting)
+        files = self._reached(looked)
+        if not files:
+            return []
         loaded = self._loaded.get((source.system, table_name(source)), {})
         load_id = max(loaded.values(), default=0) + 1
         try:
             written = self._append(source, raw, files, load_id, run_id, now, policy)
         except SPARK_ERRORS:
             # One bad file must not keep the others out: find it, load the rest.
-            judged = [self._judged(source, file) for file in files]
+            judged = [
+                inspection.read_through(self.spark, storage, source, self.root, file)
+                for file in files
+            ]
             if judged == files:
                 raise
-            files = judged
+            files = self._reached(judged)
+            if not files:
+                return []
             written = self._append(source, raw, files, load_id, run_id, now, policy)
         actions = self._audit(source, raw, load_id, run_id) if policy else {}
         self._remember([_note(source, f.name, f.size, f.modified_micros, load_id) for f in files])
-        return Load(
+        load = Load(
             source=source,
             raw=raw,
             version=written.version or 0,
@@ -254,11 +280,14 @@ class Landing:
             drift=_drift(source, files),
             actions=actions,
         )
+        return [load]
 
-    def _judged(self, source: type[Source], file: LandedFile) -> LandedFile:
-        if file.fault or formats.is_readable(self.spark, source, self.root, file):
-            return file
-        return replace(file, fault="unreadable_file")
+    def _reached(self, files: Sequence[LandedFile]) -> list[LandedFile]:
+        """The files whose bytes can be had; the others are remembered as unreachable."""
+        self.unreachable += [
+            PassedOver(file.name, UNREACHABLE) for file in files if file.fault == UNREACHABLE
+        ]
+        return [file for file in files if file.fault != UNREACHABLE]
 
     def _append(
         self,

@@ -1,4 +1,4 @@
-"""What stands in landing and is never loaded, and why: so that nobody waits for it."""
+"""What stands in landing and is not loaded, and why: so that nobody waits for it in vain."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from jobs.storage import Storage
 from schemas.catalog import SYSTEMS
 from schemas.contract import table_name
 
+# A storage that fails, or a file that this user may not read.
+UNREACHABLE = "unreachable"
+
 
 @dataclass(frozen=True)
 class PassedOver:
     """A file, or a folder (its name ends in ``/``), by its name below landing.
 
-    ``why`` is hidden, unknown_ending, empty, no_source or no_system.
+    ``why`` is hidden, unknown_ending, empty, no_source, no_system, or unreachable: its bytes
+    could not be had when it was to be loaded, and it still waits.
     """
 
     file: str

@@ -19,7 +19,7 @@ from jobs.errors import LeaseHeld, UsageError, VersionMismatch
 from jobs.lake.commits import Progress
 from jobs.lake.lake import Lake
 from jobs.lake.regions import Rows
-from jobs.landing import formats
+from jobs.landing import inspection
 from jobs.landing.ledger import Landing
 from jobs.lease import Lease
 from jobs.settings import load_policy
@@ -158,7 +158,7 @@ def test_malformed_lines_are_quarantined_whole_and_good_ones_load(
 def test_a_line_too_long_is_a_fault_of_its_file(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formats, "MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr(inspection, "MAX_LINE_BYTES", 1000)
     file = tmp_path / "landing/web/events/long.csv"
     write_csv(file, [event("u", "2025-03-01T10:00:00Z", event_data="x" * 2000)])
     lake = Lake(spark, str(tmp_path / "lake"))

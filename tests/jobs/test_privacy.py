@@ -23,7 +23,7 @@ from jobs.engine.runner import Run
 from jobs.errors import UsageError
 from jobs.lake.lake import Lake
 from jobs.lake.regions import Rows, Written
-from jobs.landing import formats, ledger, policed
+from jobs.landing import formats, inspection, ledger, policed
 from jobs.landing.ledger import Landing
 from jobs.privacy import has_policy, load_privacy
 from jobs.settings import load_policy, privacy_values
@@ -210,7 +210,7 @@ def test_no_plan_of_landing_has_a_name_that_may_be_a_value(
     for name in STORED:
         source = RAW[name].source
         waiting = Landing(lake, str(landing)).waiting(source)
-        files = formats.inspect(lake.spark, lake.storage, source, str(landing), waiting)
+        files = inspection.inspect(lake.spark, lake.storage, source, str(landing), waiting)
         assert any(CANARY in column.lower() for file in files for column in file.columns)
         formats.read(lake.spark, source, str(landing), files).explain("extended")
         shown = capsys.readouterr().out
