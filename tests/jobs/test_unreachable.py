@@ -192,9 +192,14 @@ def test_a_folder_that_cannot_be_listed_is_an_error(
         Landing(lake, str(landing)).would_load(["web"])
 
 
-def test_what_is_reachable(spark: SparkSession, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_hadoop", [False, True])
+def test_what_is_reachable(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_hadoop: bool
+) -> None:
+    if by_hadoop:
+        monkeypatch.setattr("jobs.storage.local_path", lambda path: None)
     file = tmp_path / "file"
-    file.write_bytes(b"\0" * 5)
+    file.write_bytes(b"\0" * 5_000_000)
     storage = Storage(spark)
     assert storage.is_reachable(str(file))
     assert not storage.is_reachable(str(tmp_path))
