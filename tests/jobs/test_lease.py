@@ -97,19 +97,23 @@ def test_a_process_of_another_container_is_not_judged_by_its_id(tmp_path: Path) 
         Lease(STORAGE, str(tmp_path)).__enter__()
 
 
+def assert_renewed(path: Path) -> None:
+    """Within a time a lease's record tells another instant than one of long ago."""
+    path.write_text(json.dumps({**json.loads(path.read_text()), "renewed": 0}))
+    until = time.monotonic() + 20
+    while not json.loads(path.read_text())["renewed"]:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
 def test_a_lease_is_renewed_while_it_is_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a run of some minutes would be taken for dead where only time tells."""
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.02)
     with Lease(STORAGE, str(tmp_path)) as held:
-        path = Path(held.path)
-        path.write_text(json.dumps({**json.loads(path.read_text()), "renewed": 0}))
-        until = time.monotonic() + 20
-        while not json.loads(path.read_text())["renewed"]:
-            assert time.monotonic() < until
-            time.sleep(0.02)
-    assert not path.exists()
+        assert_renewed(Path(held.path))
+    assert not Path(held.path).exists()
 
 
 class FailingStorage(Storage):
@@ -160,11 +164,7 @@ def test_a_renewal_that_fails_is_made_up_for(
         while failing.failures:
             assert time.monotonic() < until
             time.sleep(0.02)
-        path = Path(held.path)
-        path.write_text(json.dumps({**json.loads(path.read_text()), "renewed": 0}))
-        while not json.loads(path.read_text())["renewed"]:
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        assert_renewed(Path(held.path))
 
 
 class OvertakenStorage(Storage):

@@ -9,8 +9,6 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.engine.ops import results_json
-from jobs.engine.runner import Run
-from jobs.landing.ledger import Landing
 from jobs.systems import STEPS
 from schemas import saas, saas_entities
 from schemas.contract import Layer
@@ -24,7 +22,7 @@ from schemas.saas_landing import (
 from schemas.saas_marts import MrrCube, MrrWaterfallMonthly
 from schemas.saas_revenue import MrrMovements, SourceMatch, SubscriptionsDaily
 from schemas.saas_usage import IntCustomerHierarchy
-from tests.landing_files import contents, lake_of, policy_of, run_system, write_csv
+from tests.landing_files import attempt, contents, lake_of, policy_of, run_system, write_csv
 from tests.transforms.saas.billing import NEW_YEAR, Billing
 
 pytestmark = pytest.mark.proof
@@ -167,8 +165,8 @@ def test_too_few_matches_keep_the_revenue_marts_from_being_made(
     write(tmp_path / "landing", early, "early")
     policy = policy_of("embedded")
     lake = lake_of(spark, tmp_path / "lake", policy)
-    run = Run(lake, STEPS, policy, ["saas"], date(2025, 2, 15))
-    result = run.execute(Landing(lake, str(tmp_path / "landing")))
+    landing = tmp_path / "landing"
+    result = attempt(lake, landing, date(2025, 2, 15), system="saas", policy=policy)
     outcomes = {step.step.output: step.outcome for step in result.steps}
     assert outcomes[SourceMatch] == "written"
     assert outcomes[MrrWaterfallMonthly] == "blocked"

@@ -17,26 +17,18 @@ import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from jobs.engine.results import RunResult
-from jobs.engine.runner import Run
 from jobs.errors import LandingUnreachable
 from jobs.lake.lake import Lake
 from jobs.landing import formats
 from jobs.landing.ledger import Landing
-from jobs.settings import load_policy
 from jobs.storage import Storage
-from jobs.systems import STEPS
 from jobs.telling import Teller
 from schemas import web
-from tests.landing_files import COLUMNS, contents, event, run_web, write_csv
+from tests.landing_files import COLUMNS, attempt, contents, event, run_web, write_csv
 
 AS_OF = date(2025, 3, 1)
 AT = "2025-03-01T10:00:00Z"
 LOCKED = ("locked.csv", "locked.jsonl", "locked.parquet", "locked late.csv.gz")
-
-
-def run(lake: Lake, landing: Path) -> RunResult:
-    return Run(lake, STEPS, load_policy(), ["web"], AS_OF).execute(Landing(lake, str(landing)))
 
 
 def is_locked(path: str) -> bool:
@@ -93,7 +85,7 @@ def test_files_whose_bytes_cannot_be_had_wait_and_the_run_says_so(
     for _ in range(2):
         with monkeypatch.context() as patched:
             lock(patched, lambda path: not is_locked(path))
-            result = run(lake, landing)
+            result = attempt(lake, landing, AS_OF, system="web")
         assert result.exit_code == LandingUnreachable.exit_code == 1
         assert sorted(Path(name).name for name in result.unreachable) == sorted(LOCKED[:3])
         assert {row.user_id for row in lake.read(web.StgEvents).collect()} == {"u1", "u2"}
@@ -120,7 +112,7 @@ def test_a_file_that_cannot_be_had_while_it_is_loaded_waits(
     lake = Lake(spark, str(tmp_path / "lake"))
     with monkeypatch.context() as patched:
         patched.setattr(Storage, "is_reachable", lambda _, path: False)
-        result = run(lake, landing)
+        result = attempt(lake, landing, AS_OF, system="web")
     assert result.exit_code == 1
     assert result.unreachable == ["web/events/locked late.csv.gz"]
     assert lake.read(web.StgEvents).count() == 5
